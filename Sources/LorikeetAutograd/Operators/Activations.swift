@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetTensors
+
+extension Tape {
+  /// f(x), element by element.
+  public func activate(_ x: Variable, _ activation: Activation) -> Variable {
+    let input = x.value
+    return output(Kernels.apply(activation, input), from: [x]) { g in
+      // y = f(x): dx = g f'(x)
+      x.accumulate(Kernels.activationBackward(activation, x: input, gradient: g))
+    }
+  }
+
+  /// f(gate) up, the gated linear unit (Shazeer, "GLU variants improve transformer", 2020).
+  public func gated(_ activation: Activation, gate: Variable, up: Variable) -> Variable {
+    let (gateValue, upValue) = (gate.value, up.value)
+    return output(Kernels.gated(activation, gate: gateValue, up: upValue), from: [gate, up]) { g in
+      // y = f(gate) up: dgate = g up f'(gate), dup = g f(gate)
+      let parts = Kernels.gatedBackward(activation, gate: gateValue, up: upValue, gradient: g)
+      gate.accumulate(parts.gate)
+      up.accumulate(parts.up)
+    }
+  }
+}

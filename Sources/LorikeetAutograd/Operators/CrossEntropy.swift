@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetTensors
+
+extension Tape {
+  /// The weighted sum of -log softmax(hidden W^T)[target] over rows.
+  ///
+  /// Only rows with a target are given, so logits exist nowhere else, and only for a block of rows at
+  /// a time.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[rows, width]`.
+  ///   - head: `[vocabulary, width]`.
+  ///   - targets: one index a row.
+  ///   - weights: one factor a row; 1 / rows each gives the mean.
+  /// - Returns: the loss, a scalar, and the unweighted losses of the rows.
+  public func linearCrossEntropy(
+    _ hidden: Variable, head: Parameter, targets: [Int], weights: [Float]
+  ) -> (loss: Variable, losses: [Float]) {
+    let headVariable = head.isTrainable ? head.variable : nil
+    let needed = needsGradient([hidden, headVariable])
+    let result = Kernels.linearCrossEntropy(
+      hidden.value, head: head.matrix, targets: targets, weights: weights,
+      needsHidden: needed && hidden.requiresGradient, needsHead: needed && headVariable != nil)
+    var total = 0.0
+    for (loss, weight) in zip(result.losses, weights) { total += Double(loss) * Double(weight) }
+    let loss = output(Tensor([Float(total)], []), from: [hidden, headVariable]) { g in
+      let factor = g.scalar
+      if var gradient = result.hidden {
+        if factor != 1 { Kernels.scale(&gradient, by: factor) }
+        hidden.accumulate(gradient)
+      }
+      if var gradient = result.head {
+        if factor != 1 { Kernels.scale(&gradient, by: factor) }
+        headVariable?.accumulate(gradient)
+      }
+    }
+    return (loss, result.losses)
+  }
+}

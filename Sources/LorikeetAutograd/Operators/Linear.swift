@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetTensors
+
+extension Tape {
+  /// y = x W^T + b.
+  ///
+  /// - Parameters:
+  ///   - x: `[rows, in]`.
+  ///   - weight: `[out, in]`, in any stored type while it is frozen.
+  ///   - bias: `[out]`.
+  /// - Returns: `[rows, out]`.
+  public func linear(_ x: Variable, _ weight: Parameter, bias: Parameter? = nil) -> Variable {
+    let matrix = weight.matrix
+    precondition(
+      x.value.width == matrix.inputs, "linear \(weight.name): \(x.shape) by \(weight.shape)^T")
+    var y = matrix.multiply(x.value)
+    if let bias { Kernels.addBias(bias.variable.value, to: &y) }
+    let weightVariable = weight.isTrainable ? weight.variable : nil
+    let biasVariable = bias?.isTrainable == true ? bias?.variable : nil
+    let input = weightVariable == nil ? nil : x.value
+    return output(y, from: [x, weightVariable, biasVariable]) { g in
+      // y = x W^T + b: dx = g W, dW = g^T x, db = sum of rows of g
+      if x.requiresGradient { x.accumulate(matrix.multiplyTransposed(g)) }
+      if let weightVariable, let input {
+        weightVariable.accumulate(Kernels.product(g, input, transposeA: true))
+      }
+      biasVariable?.accumulate(Kernels.sumOfRows(g))
+    }
+  }
+}

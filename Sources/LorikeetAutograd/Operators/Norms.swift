@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetTensors
+
+extension Tape {
+  /// RMSNorm: x / sqrt(mean(x^2) + epsilon) w, over the last axis (Zhang and Sennrich, 2019).
+  ///
+  /// - Parameters:
+  ///   - x: `[rows, width]`; weight: `[width]`.
+  public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float) -> Variable {
+    let (input, w) = (x.value, weight.value)
+    let (y, inverse) = Kernels.rmsNorm(input, weight: w, epsilon: epsilon)
+    return output(y, from: [x, weight]) { g in
+      let gradients = Kernels.rmsNormBackward(
+        g, x: input, weight: w, inverse: inverse, needsWeight: weight.requiresGradient)
+      x.accumulate(gradients.x)
+      if let gw = gradients.weight { weight.accumulate(gw) }
+    }
+  }
+
+  /// LayerNorm: (x - mean) / sqrt(variance + epsilon) w + b, over the last axis (Ba et al., 2016).
+  ///
+  /// - Parameters:
+  ///   - x: `[rows, width]`; weight and bias: `[width]`.
+  public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Float) -> Variable {
+    let (input, w) = (x.value, weight.value)
+    let (y, mean, inverse) = Kernels.layerNorm(
+      input, weight: w, bias: bias.value, epsilon: epsilon)
+    return output(y, from: [x, weight, bias]) { g in
+      let gradients = Kernels.layerNormBackward(
+        g, x: input, weight: w, mean: mean, inverse: inverse,
+        needsWeight: weight.requiresGradient || bias.requiresGradient)
+      x.accumulate(gradients.x)
+      if let gw = gradients.weight { weight.accumulate(gw) }
+      if let gb = gradients.bias { bias.accumulate(gb) }
+    }
+  }
+}

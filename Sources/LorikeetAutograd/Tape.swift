@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetTensors
+
+/// The record of a computation, from which gradients are computed backwards.
+///
+/// A tape that does not record computes values only and keeps nothing, as inference wants it.
+public final class Tape {
+  /// Whether operators leave what their gradients need.
+  public let isRecording: Bool
+  private var steps: [(output: Variable, backward: (Tensor) -> Void)] = []
+
+  public init(isRecording: Bool) { self.isRecording = isRecording }
+
+  /// A tape for inference.
+  public static var inference: Tape { Tape(isRecording: false) }
+
+  /// Wraps the result of an operator.
+  ///
+  /// - Parameters:
+  ///   - value: the result.
+  ///   - inputs: the variables that the result depends on.
+  ///   - backward: takes the gradient by the result and accumulates those by the inputs; kept only
+  ///     if some input needs a gradient.
+  package func output(
+    _ value: Tensor, from inputs: [Variable?], backward: @escaping (Tensor) -> Void
+  ) -> Variable {
+    let isNeeded = needsGradient(inputs)
+    let output = Variable(value, requiresGradient: isNeeded)
+    if isNeeded { steps.append((output, backward)) }
+    return output
+  }
+
+  /// Whether an operator on these inputs has to prepare for gradients.
+  package func needsGradient(_ inputs: [Variable?]) -> Bool {
+    isRecording && inputs.contains { $0?.requiresGradient ?? false }
+  }
+
+  /// Propagates gradients from a loss to everything that it depends on, and empties the tape.
+  ///
+  /// - Parameters:
+  ///   - loss: a variable of one element, or of any shape if a seed is given.
+  ///   - seed: the gradient by `loss`, ones by default.
+  public func backward(from loss: Variable, seed: Tensor? = nil) {
+    loss.accumulate(seed ?? Tensor(repeating: 1, loss.shape))
+    while let step = steps.popLast() {
+      if let gradient = step.output.takeGradient() { step.backward(gradient) }
+    }
+  }
+}

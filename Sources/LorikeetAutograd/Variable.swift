@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetTensors
+
+/// A tensor in a computation, with a gradient if it needs one.
+public final class Variable {
+  private var content: Tensor?
+  public let shape: Shape
+  /// The sum of the gradients that reached the variable; nil before any has.
+  public private(set) var gradient: Tensor?
+  public var requiresGradient: Bool
+
+  public init(_ value: Tensor, requiresGradient: Bool = false) {
+    content = value
+    shape = value.shape
+    self.requiresGradient = requiresGradient
+  }
+
+  /// The value. Traps if an operator has computed in its place, or on a new value of another shape.
+  public var value: Tensor {
+    get {
+      guard let content else { preconditionFailure("Variable: the value \(shape) was used up") }
+      return content
+    }
+    _modify {
+      guard content != nil else { preconditionFailure("Variable: the value \(shape) was used up") }
+      yield &content!
+      precondition(content!.shape == shape, "Variable: \(content!.shape) in place of \(shape)")
+    }
+  }
+
+  /// Adds to the gradient. Does nothing for a variable that needs none.
+  package func accumulate(_ addition: consuming Tensor) {
+    guard requiresGradient else { return }
+    if gradient == nil {
+      gradient = addition.shape == shape ? addition : addition.reshaped(shape)
+    } else {
+      Kernels.accumulate(addition, into: &gradient!)
+    }
+  }
+
+  /// Adds rows to the gradient at the place where they stand in the value.
+  package func accumulate(_ addition: Tensor, rows: Range<Int>) {
+    guard requiresGradient else { return }
+    if rows == 0..<shape.rows { return accumulate(addition) }
+    if gradient == nil { gradient = Tensor(repeating: 0, shape) }
+    Kernels.addRows(addition, into: &gradient!, rows: rows)
+  }
+
+  /// Takes the gradient away, leaving none.
+  package func takeGradient() -> Tensor? {
+    defer { gradient = nil }
+    return gradient
+  }
+
+  /// Gives the memory of the value away, for an operator that computes in place. The variable can
+  /// still receive a gradient; its value is gone.
+  package func takeValue() -> Tensor {
+    defer { content = nil }
+    return value
+  }
+
+  public func clearGradient() { gradient = nil }
+
+  /// Replaces the gradient, as clipping and averaging do.
+  public func setGradient(_ tensor: Tensor?) { gradient = tensor }
+}

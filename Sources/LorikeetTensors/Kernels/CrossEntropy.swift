@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLorikeetKernels
+
+extension Kernels {
+  /// -log softmax(hidden W^T)[target] for each row, and its gradient.
+  ///
+  /// Logits exist for one block of rows at a time.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[rows, width]`.
+  ///   - head: `[vocabulary, width]`.
+  ///   - targets: one index a row.
+  ///   - weights: what each row's gradient is multiplied by.
+  /// - Returns: the losses of the rows; the weighted gradient by `hidden` and by `head`, if asked for.
+  package static func linearCrossEntropy(
+    _ hidden: Tensor, head: WeightMatrix, targets: [Int], weights: [Float], needsHidden: Bool,
+    needsHead: Bool
+  ) -> (losses: [Float], hidden: Tensor?, head: Tensor?) {
+    let (rows, width, vocabulary) = (hidden.rows, hidden.width, head.outputs)
+    precondition(
+      targets.count == rows && weights.count == rows && head.inputs == width
+        && targets.allSatisfy { $0 >= 0 && $0 < vocabulary },
+      "linearCrossEntropy: \(targets.count) targets, hidden \(hidden.shape), head \(head.shape)")
+    var losses = [Float](repeating: 0, count: rows)
+    var gradient = needsHidden ? Tensor(uninitialized: hidden.shape) : nil
+    var headGradient = needsHead ? Tensor(repeating: 0, head.shape) : nil
+    let blockRows = max(16, min(256, 8_388_608 / max(vocabulary, 1)))
+    for start in stride(from: 0, to: rows, by: blockRows) {
+      let block = start..<min(start + blockRows, rows)
+      let input = hidden.rows(block)
+      var logits = head.multiply(input)
+      logits.withMutablePointer { logits in
+        losses.withUnsafeMutableBufferPointer { buffer in
+          guard let base = buffer.baseAddress else { return }
+          let (logits, losses) = (SharedPointer(logits), SharedPointer(base))
+          parallelRows(block.count, grain: 1) { chosen in
+            for i in chosen {
+              let row = block.lowerBound + i
+              let line = logits.raw + i * vocabulary
+              let target = line[targets[row]]
+              losses.raw[row] = lk_softmax(vocabulary, line) - target
+              if needsHidden || needsHead {
+                // d loss / d logit = softmax - onehot
+                line[targets[row]] -= 1
+                lk_scale(vocabulary, weights[row], line)
+              }
+            }
+          }
+        }
+      }
+      if needsHidden {
+        let part = head.multiplyTransposed(logits)
+        gradient?.withMutablePointer { target in
+          part.withPointer { (target + start * width).update(from: $0, count: part.count) }
+        }
+      }
+      if headGradient != nil {
+        product(logits, input, transposeA: true, into: &headGradient!, beta: 1)
+      }
+    }
+    return (losses, gradient, headGradient)
+  }
+
+  /// The log probabilities of the softmax of each row, in place.
+  package static func logSoftmax(_ x: inout Tensor) {
+    let (rows, width) = (x.rows, x.width)
+    guard width > 0 else { return }
+    x.withMutablePointer { x in
+      for row in 0..<rows {
+        let line = x + row * width
+        var copy = [Float](UnsafeBufferPointer(start: line, count: width))
+        let logSum = copy.withUnsafeMutableBufferPointer { lk_softmax(width, $0.baseAddress!) }
+        for i in 0..<width { line[i] -= logSum }
+      }
+    }
+  }
+}
