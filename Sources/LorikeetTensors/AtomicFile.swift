@@ -17,7 +17,8 @@ public final class AtomicFile {
     let directory = (path as NSString).deletingLastPathComponent
     let name = (path as NSString).lastPathComponent
     temporaryPath =
-      (directory.isEmpty ? "" : directory + "/") + ".\(name).\(getpid()).\(UInt32.random(in: 0 ... .max)).partial"
+      (directory.isEmpty ? "" : directory + "/")
+      + ".\(name).\(getpid()).\(UInt32.random(in: 0 ... .max)).partial"
     descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o644)
     guard descriptor >= 0 else { throw FileError(path: path, errno: errno, action: "write") }
   }

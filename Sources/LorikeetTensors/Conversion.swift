@@ -13,7 +13,8 @@ package enum Conversion {
       UnsafeMutableRawPointer(output).copyMemory(from: base, byteCount: count * 4)
     case .float64: convert(bytes, output, count) { (x: Double) in Float(x) }
     case .float16: convert(bytes, output, count) { (x: UInt16) in float(half: x) }
-    case .bfloat16: convert(bytes, output, count) { (x: UInt16) in Float(bitPattern: UInt32(x) << 16) }
+    case .bfloat16:
+      convert(bytes, output, count) { (x: UInt16) in Float(bitPattern: UInt32(x) << 16) }
     case .int64: convert(bytes, output, count) { (x: Int64) in Float(x) }
     case .int32: convert(bytes, output, count) { (x: Int32) in Float(x) }
     case .int16: convert(bytes, output, count) { (x: Int16) in Float(x) }
@@ -63,7 +64,8 @@ package enum Conversion {
     for block in 0..<count / 32 {
       let start = block * (header + 16)
       let scale = float(half: bytes.loadUnaligned(fromByteOffset: start, as: UInt16.self))
-      let second = float(half: bytes.loadUnaligned(fromByteOffset: start + header - 2, as: UInt16.self))
+      let second = float(
+        half: bytes.loadUnaligned(fromByteOffset: start + header - 2, as: UInt16.self))
       let (a, b) = line(scale, second)
       for i in 0..<16 {
         let byte = bytes[start + header + i]

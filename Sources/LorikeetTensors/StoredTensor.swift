@@ -54,7 +54,9 @@ public struct StoredTensor: Sendable {
     withBytes { bytes in
       func read<T: FixedWidthInteger>(_: T.Type) -> [Int] {
         (0..<shape.count).map {
-          Int(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
+          Int(
+            truncatingIfNeeded: bytes.loadUnaligned(
+              fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
         }
       }
       return switch dtype {

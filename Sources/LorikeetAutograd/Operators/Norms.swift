@@ -22,7 +22,8 @@ extension Tape {
   ///
   /// - Parameters:
   ///   - x: `[rows, width]`; weight and bias: `[width]`.
-  public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Float) -> Variable {
+  public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Float) -> Variable
+  {
     let (input, w) = (x.value, weight.value)
     let (y, mean, inverse) = Kernels.layerNorm(
       input, weight: w, bias: bias.value, epsilon: epsilon)

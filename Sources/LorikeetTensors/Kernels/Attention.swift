@@ -16,7 +16,8 @@ public struct AttentionShape: Sendable, Equatable {
   public var isCausal: Bool
 
   public init(heads: Int, keyHeads: Int, headWidth: Int, scale: Float? = nil, isCausal: Bool) {
-    precondition(keyHeads > 0 && heads.isMultiple(of: keyHeads), "AttentionShape: \(heads)/\(keyHeads)")
+    precondition(
+      keyHeads > 0 && heads.isMultiple(of: keyHeads), "AttentionShape: \(heads)/\(keyHeads)")
     self.heads = heads
     self.keyHeads = keyHeads
     self.headWidth = headWidth
@@ -123,7 +124,8 @@ extension Kernels {
                             limit, 1, line, sums.raw + head * keys + segment.keys.lowerBound)
                         }
                         if wanted {
-                          let place = (head * segment.queries.count + block.lowerBound + i) * keyCount
+                          let place =
+                            (head * segment.queries.count + block.lowerBound + i) * keyCount
                           (kept[index].raw + place).update(from: line, count: limit)
                         }
                       }

@@ -36,7 +36,8 @@ extension Kernels {
     let rows = range ?? 0..<c.rows
     precondition(
       (tb ? b.width : b.rows) == k && rows.count == m && c.width == n && rows.upperBound <= c.rows,
-      "product: \(a.shape)\(ta ? "^T" : "") x \(b.shape)\(tb ? "^T" : "") into \(c.shape) rows \(rows)")
+      "product: \(a.shape)\(ta ? "^T" : "") x \(b.shape)\(tb ? "^T" : "") into \(c.shape) rows \(rows)"
+    )
     c.withMutablePointer { c in
       a.withPointer { a in
         b.withPointer { b in
@@ -61,7 +62,8 @@ extension Kernels {
   /// A tensor whose elements depend on the elements at the same place of the inputs alone.
   static func map(
     _ shape: Shape, _ a: Tensor, _ b: Tensor? = nil,
-    _ body: @Sendable (Int, UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>)
+    _ body:
+      @Sendable (Int, UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>)
       -> Void
   ) -> Tensor {
     precondition(
@@ -144,7 +146,8 @@ extension Kernels {
   }
 
   /// Rows of several tensors one after the other; all have the same width.
-  package static func gatherRows(_ pieces: [(tensor: Tensor, rows: Range<Int>)], width: Int) -> Tensor
+  package static func gatherRows(_ pieces: [(tensor: Tensor, rows: Range<Int>)], width: Int)
+    -> Tensor
   {
     var y = Tensor(uninitialized: [pieces.reduce(0) { $0 + $1.rows.count }, width])
     y.withMutablePointer { y in
@@ -171,6 +174,17 @@ extension Kernels {
     let width = y.width
     y.withMutablePointer { y in
       x.withPointer { lk_axpy(x.count, 1, $0, y + range.lowerBound * width) }
+    }
+  }
+
+  /// y[row...] = x, for rows.
+  package static func copyRows(_ x: Tensor, into y: inout Tensor, at row: Int) {
+    precondition(
+      x.width == y.width && row >= 0 && row + x.rows <= y.rows,
+      "copyRows: \(x.shape) to row \(row) of \(y.shape)")
+    let width = y.width
+    y.withMutablePointer { y in
+      x.withPointer { (y + row * width).update(from: $0, count: x.count) }
     }
   }
 

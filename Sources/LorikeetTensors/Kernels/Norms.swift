@@ -7,9 +7,10 @@ extension Kernels {
   /// weights are, go to `sums` vectors of the input's width, added up in the order of the parts.
   private static func eachRows(
     _ x: Tensor, into y: inout Tensor, sums: Int = 0,
-    _ body: @Sendable (
-      Range<Int>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
-    ) -> Void
+    _ body:
+      @Sendable (
+        Range<Int>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
+      ) -> Void
   ) -> [Tensor] {
     let (rows, width) = (x.rows, x.width)
     let parts = sums == 0 ? 1 : max(1, min(8, rows / max(1, rowGrain(width))))

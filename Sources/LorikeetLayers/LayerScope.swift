@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetAutograd
+public import LorikeetCheckpoints
+public import LorikeetTensors
+
+/// How a parameter begins that no checkpoint provides.
+public enum Initializer: Sendable {
+  case zeros
+  case ones
+  /// Normal with this standard deviation.
+  case normal(Float)
+}
+
+/// A place in the module tree of a model that is being built.
+///
+/// The tree's names (`model.language_model.layers.0...`) are those of transformers' modules, by which
+/// PEFT addresses layers; the checkpoint's names may differ and are kept beside them.
+public struct LayerScope {
+  /// Where weights come from.
+  public enum Source {
+    /// A checkpoint: missing or misshapen tensors are noted by the reader.
+    case checkpoint(CheckpointReader)
+    /// New weights, drawn from a seed and the parameter's name.
+    case random(seed: UInt64)
+  }
+
+  public let index: ModuleIndex
+  /// The place in the module tree, "" at the root.
+  public let modulePath: String
+  /// The place in the checkpoint.
+  public let storedPath: String
+  private let source: Source
+
+  public init(
+    _ source: Source, index: ModuleIndex, modulePath: String = "", storedPath: String = ""
+  ) {
+    self.source = source
+    self.index = index
+    self.modulePath = modulePath
+    self.storedPath = storedPath
+  }
+
+  /// The place below this one.
+  ///
+  /// - Parameter stored: its name in the checkpoint where that differs.
+  public func scoped(_ name: String, stored: String? = nil) -> LayerScope {
+    LayerScope(
+      source, index: index, modulePath: Self.join(modulePath, name),
+      storedPath: Self.join(storedPath, stored ?? name))
+  }
+
+  /// The same place, with weights from elsewhere.
+  public func reading(_ source: Source) -> LayerScope {
+    LayerScope(source, index: index, modulePath: modulePath, storedPath: storedPath)
+  }
+
+  /// Whether the checkpoint has a tensor at this place; false for new weights.
+  public func contains(_ name: String) -> Bool {
+    guard case .checkpoint(let reader) = source else { return false }
+    return reader.contains(Self.join(storedPath, name))
+  }
+
+  /// A parameter at this place.
+  ///
+  /// - Parameters:
+  ///   - name: its name in the module tree and, unless `stored` says otherwise, in the checkpoint.
+  ///   - initial: its values where no checkpoint provides them.
+  public func parameter(
+    _ name: String, _ shape: Shape, initial: Initializer = .zeros, stored: String? = nil
+  ) -> Parameter {
+    let storedName = Self.join(storedPath, stored ?? name)
+    let parameter: Parameter
+    switch source {
+    case .checkpoint(let reader):
+      // A missing tensor is reported when the reader's account is closed; until then zeros stand in.
+      parameter =
+        if let tensor = reader.tensor(storedName, shape) {
+          Parameter(name: storedName, tensor)
+        } else {
+          Parameter(name: storedName, Tensor(repeating: 0, shape))
+        }
+    case .random(let seed):
+      var stream = RandomStream.derive(seed: seed, label: storedName)
+      parameter = Parameter(name: storedName, initial.tensor(shape, &stream))
+    }
+    index.enter(parameter, modulePath: Self.join(modulePath, name))
+    return parameter
+  }
+
+  /// A linear layer at this place.
+  public func linear(
+    _ name: String, inputs: Int, outputs: Int, bias: Bool, stored: String? = nil
+  ) -> Linear {
+    let scope = scoped(name, stored: stored)
+    let linear = Linear(
+      name: scope.modulePath,
+      weight: scope.parameter(
+        "weight", [outputs, inputs], initial: .normal(1 / Float(max(inputs, 1)).squareRoot())),
+      bias: bias ? scope.parameter("bias", [outputs]) : nil)
+    index.enter(linear)
+    return linear
+  }
+
+  static func join(_ path: String, _ name: String) -> String {
+    path.isEmpty ? name : name.isEmpty ? path : path + "." + name
+  }
+}
+
+extension Initializer {
+  /// A tensor of such values.
+  public func tensor(_ shape: Shape, _ stream: inout RandomStream) -> Tensor {
+    switch self {
+    case .zeros: return Tensor(repeating: 0, shape)
+    case .ones: return Tensor(repeating: 1, shape)
+    case .normal(let deviation):
+      return Tensor((0..<shape.count).map { _ in deviation * stream.normal() }, shape)
+    }
+  }
+}

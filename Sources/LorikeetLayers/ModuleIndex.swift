@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetAutograd
+
+/// Every parameter and linear layer of a model, in the order in which it was built.
+public final class ModuleIndex {
+  /// A parameter and its place in the module tree (its own name is the one in the checkpoint).
+  public struct Entry {
+    public let modulePath: String
+    public let parameter: Parameter
+  }
+  public private(set) var entries: [Entry] = []
+  public private(set) var linears: [Linear] = []
+
+  public init() {}
+
+  public var parameters: [Parameter] { entries.map(\.parameter) }
+
+  func enter(_ parameter: Parameter, modulePath: String) {
+    entries.append(Entry(modulePath: modulePath, parameter: parameter))
+  }
+  func enter(_ linear: Linear) { linears.append(linear) }
+
+  /// The number of values of all parameters.
+  public var parameterCount: Int { entries.reduce(0) { $0 + $1.parameter.shape.count } }
+}
