@@ -1,6 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products.
+// Matrix products, in one variant for each instruction set; the best one is chosen at run time.
 #ifndef LK_GEMM_H
 #define LK_GEMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The kernels of one instruction set. All run in the calling thread.
+typedef struct lk_kernels {
+  // "avx512", "avx2", "neon" or "portable".
+  const char *name;
+
+  // C = alpha op(A) op(B) + beta C: op(A) is [m, k], op(B) [k, n], C [m, n], all row-major with
+  // row strides lda, ldb, ldc; op transposes where the flag is not 0. C is not read when beta is
+  // 0. The workspace has lk_sgemm_workspace() bytes, 64-byte aligned. Every element is summed in
+  // an order that depends on k, the flags and which extents are tiny, not on tiles.
+  void (*sgemm)(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+                const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+                ptrdiff_t ldc, float *workspace);
+} lk_kernels;
+
+// The kernels chosen for this machine: the widest that it has, or those that the environment
+// variable LORIKEET_ISA names (avx512, avx2, neon, portable), if it has them.
+const lk_kernels *lk_kernels_chosen(void);
+
+// The kernels of that name, or NULL if this machine cannot run them.
+const lk_kernels *lk_kernels_named(const char *name);
+
+// The name of the chosen instruction set.
+const char *lk_isa(void);
+
+// The number of bytes that a workspace of sgemm needs.
+size_t lk_sgemm_workspace(void);
+
+// The chosen kernels' sgemm. With a NULL workspace it uses one that belongs to the thread.
+void lk_sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+              const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+              ptrdiff_t ldc, float *workspace);
+
+// Tells the processor that the thread is waiting in a loop.
+static inline void lk_spin_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

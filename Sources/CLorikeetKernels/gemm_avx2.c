@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX2 with FMA: 6 x 16 tiles in 12 of the 16 registers.
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "gemm_internal.h"
+
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define KERNELS lk_kernels_avx2
+#define NAME "avx2"
+#define VLEN 8
+#define MR 6
+#define NV 2
+#define DOT_I 3
+#define DOT_J 4
+
+typedef __m256 vec;
+
+LK_INLINE TARGET vec v_zero(void) { return _mm256_setzero_ps(); }
+LK_INLINE TARGET vec v_set1(float x) { return _mm256_set1_ps(x); }
+LK_INLINE TARGET vec v_load(const float *p) { return _mm256_loadu_ps(p); }
+LK_INLINE TARGET void v_store(float *p, vec x) { _mm256_storeu_ps(p, x); }
+LK_INLINE TARGET vec v_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
+LK_INLINE TARGET vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
+LK_INLINE TARGET float v_sum(vec a) {
+  __m128 x = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+
+LK_INLINE TARGET __m256i first(ptrdiff_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+// The first `count` elements, 0 < count <= VLEN; the others are 0 and not touched.
+LK_INLINE TARGET vec v_load_part(const float *p, ptrdiff_t count) {
+  return _mm256_maskload_ps(p, first(count));
+}
+LK_INLINE TARGET void v_store_part(float *p, vec x, ptrdiff_t count) {
+  _mm256_maskstore_ps(p, first(count), x);
+}
+
+LK_INLINE TARGET void v_transpose(vec r[8]) {
+  vec t[8], u[8];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  // u[4 g + c], 128-bit lane l: rows 4 g ..< 4 g + 4 of column 4 l + c.
+#pragma clang loop unroll(full)
+  for (int g = 0; g < 8; g += 4) {
+    u[g] = _mm256_shuffle_ps(t[g], t[g + 2], 0x44);
+    u[g + 1] = _mm256_shuffle_ps(t[g], t[g + 2], 0xEE);
+    u[g + 2] = _mm256_shuffle_ps(t[g + 1], t[g + 3], 0x44);
+    u[g + 3] = _mm256_shuffle_ps(t[g + 1], t[g + 3], 0xEE);
+  }
+#pragma clang loop unroll(full)
+  for (int c = 0; c < 4; c++) {
+    r[c] = _mm256_permute2f128_ps(u[c], u[4 + c], 0x20);
+    r[4 + c] = _mm256_permute2f128_ps(u[c], u[4 + c], 0x31);
+  }
+}
+
+#include "gemm_template.h"
+
+#endif

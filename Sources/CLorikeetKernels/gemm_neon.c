@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// NEON: 8 x 12 tiles in 24 of the 32 registers.
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#include "gemm_internal.h"
+
+#define TARGET
+#define KERNELS lk_kernels_neon
+#define NAME "neon"
+#define VLEN 4
+#define MR 8
+#define NV 3
+#define DOT_I 4
+#define DOT_J 6
+
+typedef float32x4_t vec;
+
+LK_INLINE vec v_zero(void) { return vdupq_n_f32(0); }
+LK_INLINE vec v_set1(float x) { return vdupq_n_f32(x); }
+LK_INLINE vec v_load(const float *p) { return vld1q_f32(p); }
+LK_INLINE void v_store(float *p, vec x) { vst1q_f32(p, x); }
+LK_INLINE vec v_mul(vec a, vec b) { return vmulq_f32(a, b); }
+LK_INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
+LK_INLINE float v_sum(vec a) { return vaddvq_f32(a); }
+
+// The first `count` elements, 0 < count <= VLEN; the others are 0 and not touched.
+LK_INLINE vec v_load_part(const float *p, ptrdiff_t count) {
+  float part[4] = {0, 0, 0, 0};
+  for (ptrdiff_t i = 0; i < count; i++) part[i] = p[i];
+  return vld1q_f32(part);
+}
+LK_INLINE void v_store_part(float *p, vec x, ptrdiff_t count) {
+  float part[4];
+  vst1q_f32(part, x);
+  for (ptrdiff_t i = 0; i < count; i++) p[i] = part[i];
+}
+
+LK_INLINE void v_transpose(vec r[4]) {
+  float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
+  r[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+  r[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+  r[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+  r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+
+#include "gemm_template.h"
+
+#endif

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+// The matrix product, written once over the vector type of the file that includes this one.
+//
+// A tile of the result is an outer product: scalars of the "broadcast side" P [rows, k] times
+// vectors of the "vector side" V [k, columns]. Since C^T = B^T A^T, either operand can take either
+// side; the result tile is transposed on its way out if they are exchanged. P is read where it
+// lies. V is copied, block by block, into panels of NR columns (K. Goto and R. van de Geijn,
+// "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008), so that the
+// operand whose copy would cost more, a large weight under few rows, can be P.
+
+#define NR (NV * VLEN)
+#define BLOCK_COLUMNS (LK_NC / NR * NR)
+
+// A matrix seen through its two strides, of which one is 1.
+typedef struct {
+  const float *at;
+  ptrdiff_t rows, columns;  // strides
+} view;
+
+// MARK: tiles
+
+// acc[i][j] = sum over p of P[i, p] V[p, j]; C = alpha acc + beta C.
+LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const float *p,
+                                ptrdiff_t row, ptrdiff_t step, const float *v, ptrdiff_t ldv,
+                                float alpha, float beta, float *c, ptrdiff_t ldc) {
+  vec acc[MR][NV];
+  const float *base[(MR + 2) / 3];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < mr; i++) {
+    if (i % 3 == 0) base[i / 3] = p + i * row;
+#pragma clang loop unroll(full)
+    for (int j = 0; j < nv; j++) {
+      acc[i][j] = v_zero();
+      __builtin_prefetch(c + i * ldc + j * VLEN, 1);
+    }
+  }
+#pragma clang loop unroll_count(2)
+  for (ptrdiff_t q = 0; q < k; q++) {
+    vec right[NV];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < nv; j++) right[j] = v_load(v + j * VLEN);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < mr; i++) {
+      vec left = v_set1(base[i / 3][(i % 3) * row]);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < nv; j++) acc[i][j] = v_fma(left, right[j], acc[i][j]);
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < mr; i += 3) base[i / 3] += step;
+    v += ldv;
+  }
+  vec scale = v_set1(alpha);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < mr; i++) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < nv; j++) {
+      float *out = c + i * ldc + j * VLEN;
+      vec x = v_mul(scale, acc[i][j]);
+      if (beta != 0) x = v_fma(v_set1(beta), v_load(out), x);
+      v_store(out, x);
+    }
+  }
+}
+
+typedef void tile_function(ptrdiff_t k, const float *p, ptrdiff_t row, ptrdiff_t step,
+                           const float *v, ptrdiff_t ldv, float alpha, float beta, float *c,
+                           ptrdiff_t ldc);
+
+#define TILE(mr, nv)                                                                               \
+  static TARGET void tile_##mr##_##nv(ptrdiff_t k, const float *p, ptrdiff_t row, ptrdiff_t step,  \
+                                      const float *v, ptrdiff_t ldv, float alpha, float beta,      \
+                                      float *c, ptrdiff_t ldc) {                                   \
+    tile_body(mr, nv, k, p, row, step, v, ldv, alpha, beta, c, ldc);                               \
+  }
+#if NV == 2
+#define TILES(mr) TILE(mr, 1) TILE(mr, 2)
+#define TILE_NAMES(mr) {tile_##mr##_1, tile_##mr##_2}
+#else
+#define TILES(mr) TILE(mr, 1) TILE(mr, 2) TILE(mr, 3)
+#define TILE_NAMES(mr) {tile_##mr##_1, tile_##mr##_2, tile_##mr##_3}
+#endif
+
+TILES(1) TILES(2) TILES(3) TILES(4)
+#if MR >= 6
+TILES(5) TILES(6)
+#endif
+#if MR >= 8
+TILES(7) TILES(8)
+#endif
+#if MR >= 14
+TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+#endif
+
+static tile_function *const tiles[MR][NV] = {
+    TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3), TILE_NAMES(4),
+#if MR >= 6
+    TILE_NAMES(5), TILE_NAMES(6),
+#endif
+#if MR >= 8
+    TILE_NAMES(7), TILE_NAMES(8),
+#endif
+#if MR >= 14
+    TILE_NAMES(9), TILE_NAMES(10), TILE_NAMES(11), TILE_NAMES(12), TILE_NAMES(13), TILE_NAMES(14),
+#endif
+};
+
+// C = alpha T + beta C for the first `columns` columns of a tile of row stride NR.
+static TARGET void merge_tile(const float *tile, ptrdiff_t rows, ptrdiff_t columns, float alpha,
+                              float beta, float *c, ptrdiff_t ldc) {
+  vec scale = v_set1(alpha), keep = v_set1(beta);
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    for (ptrdiff_t j = 0; j < columns; j += VLEN) {
+      ptrdiff_t count = columns - j < VLEN ? columns - j : VLEN;
+      float *out = c + i * ldc + j;
+      vec x = v_mul(scale, v_load(tile + i * NR + j));
+      if (beta != 0) x = v_fma(keep, v_load_part(out, count), x);
+      v_store_part(out, x, count);
+    }
+  }
+}
+
+// C = alpha T^T + beta C; the tile has room for rows up to the next multiple of VLEN.
+static TARGET void merge_transposed(const float *tile, ptrdiff_t rows, ptrdiff_t columns,
+                                    float alpha, float beta, float *c, ptrdiff_t ldc) {
+  vec scale = v_set1(alpha), keep = v_set1(beta);
+  for (ptrdiff_t i = 0; i < rows; i += VLEN) {
+    ptrdiff_t count = rows - i < VLEN ? rows - i : VLEN;
+    for (ptrdiff_t j = 0; j < columns; j += VLEN) {
+      vec block[VLEN];
+#pragma clang loop unroll(full)
+      for (int r = 0; r < VLEN; r++) block[r] = v_load(tile + (i + r) * NR + j);
+      v_transpose(block);
+      ptrdiff_t lines = columns - j < VLEN ? columns - j : VLEN;
+      float *out = c + j * ldc + i;
+      if (lines == VLEN && beta == 0) {
+#pragma clang loop unroll(full)
+        for (int r = 0; r < VLEN; r++) v_store_part(out + r * ldc, v_mul(scale, block[r]), count);
+      } else if (lines == VLEN) {
+#pragma clang loop unroll(full)
+        for (int r = 0; r < VLEN; r++) {
+          vec old = v_load_part(out + r * ldc, count);
+          v_store_part(out + r * ldc, v_fma(keep, old, v_mul(scale, block[r])), count);
+        }
+      } else {
+        float square[VLEN * VLEN];
+#pragma clang loop unroll(full)
+        for (int r = 0; r < VLEN; r++) v_store(square + r * VLEN, v_mul(scale, block[r]));
+        for (ptrdiff_t r = 0; r < lines; r++) {
+          vec x = v_load(square + r * VLEN);
+          if (beta != 0) x = v_fma(keep, v_load_part(out + r * ldc, count), x);
+          v_store_part(out + r * ldc, x, count);
+        }
+      }
+    }
+  }
+}
+
+// MARK: packing
+
+// Copies V [k, columns] into panels [k][NR] side by side; the last one is filled up with zeros.
+static TARGET void pack_panels(view v, ptrdiff_t k, ptrdiff_t columns, float *out) {
+  for (ptrdiff_t first = 0; first < columns; first += NR, out += k * NR) {
+    ptrdiff_t width = columns - first < NR ? columns - first : NR;
+    if (v.columns == 1) {
+      const float *from = v.at + first;
+      for (ptrdiff_t p = 0; p < k; p++, from += v.rows) {
+#pragma clang loop unroll(full)
+        for (int j = 0; j < NR; j += VLEN) {
+          vec x = v_zero();
+          if (width >= j + VLEN) {
+            x = v_load(from + j);
+          } else if (width > j) {
+            x = v_load_part(from + j, width - j);
+          }
+          v_store(out + p * NR + j, x);
+        }
+      }
+      continue;
+    }
+    for (ptrdiff_t j = 0; j < NR; j += VLEN) {
+      ptrdiff_t lines = width - j < VLEN ? width - j : VLEN;
+      const float *from = v.at + (first + j) * v.columns;
+      for (ptrdiff_t p = 0; p < k; p += VLEN) {
+        ptrdiff_t count = k - p < VLEN ? k - p : VLEN;
+        vec block[VLEN];
+        if (lines == VLEN && count == VLEN) {
+#pragma clang loop unroll(full)
+          for (int r = 0; r < VLEN; r++) block[r] = v_load(from + r * v.columns + p);
+        } else {
+#pragma clang loop unroll(full)
+          for (int r = 0; r < VLEN; r++) {
+            block[r] = r < lines ? v_load_part(from + r * v.columns + p, count) : v_zero();
+          }
+        }
+        v_transpose(block);
+        float *to = out + p * NR + j;
+        if (count == VLEN) {
+#pragma clang loop unroll(full)
+          for (int r = 0; r < VLEN; r++) v_store(to + r * NR, block[r]);
+        } else {
+#pragma clang loop unroll(full)
+          for (int r = 0; r < VLEN; r++) {
+            if (r < count) v_store(to + r * NR, block[r]);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Copies P [rows, k] next to each other, and says how it lies there.
+static TARGET view pack_rows(view p, ptrdiff_t rows, ptrdiff_t k, float *out) {
+  if (p.rows == 1) {
+    for (ptrdiff_t q = 0; q < k; q++) {
+      for (ptrdiff_t i = 0; i < rows; i++) out[q * MR + i] = p.at[q * p.columns + i];
+    }
+    return (view){out, 1, MR};
+  }
+  // An odd number of cache lines, so that the rows do not compete for the same sets.
+  ptrdiff_t line = (k + 31) / 32 * 32 + 16;
+  for (ptrdiff_t i = 0; i < rows; i++) {
+    const float *from = p.at + i * p.rows;
+    float *to = out + i * line;
+    ptrdiff_t q = 0;
+    for (; q + VLEN <= k; q += VLEN) v_store(to + q, v_load(from + q));
+    for (; q < k; q++) to[q] = from[q];
+  }
+  return (view){out, line, 1};
+}
+
+// MARK: the blocked product
+
+// C [m, n] = alpha P V + beta C, or its transpose.
+static TARGET void blocked(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, view p, view v,
+                           float beta, float *c, ptrdiff_t ldc, int transposed, float *workspace) {
+  float *tile = workspace, *panel = tile + LK_TILE, *block = panel + LK_PANEL;
+  ptrdiff_t pieces = (k + LK_KC - 1) / LK_KC;
+  ptrdiff_t depth = ((k + pieces - 1) / pieces + 15) / 16 * 16;
+  ptrdiff_t row_panels = (m + MR - 1) / MR;
+  ptrdiff_t height = (m + row_panels - 1) / row_panels;
+  // Rows that lie a multiple of 1 KiB apart compete for the same sets of the cache.
+  int crowded = p.rows == 1 ? p.columns > 64 : p.rows % 256 == 0;
+  // A copy of V is worth it only if enough panels of P meet it.
+  int in_place = v.columns == 1 && row_panels <= 2;
+
+  for (ptrdiff_t n0 = 0; n0 < n; n0 += BLOCK_COLUMNS) {
+    ptrdiff_t columns = n - n0 < BLOCK_COLUMNS ? n - n0 : BLOCK_COLUMNS;
+    ptrdiff_t whole = in_place ? columns / NR * NR : 0;
+    for (ptrdiff_t k0 = 0; k0 < k; k0 += depth) {
+      ptrdiff_t kc = k - k0 < depth ? k - k0 : depth;
+      float keep = k0 == 0 ? beta : 1;
+      view source = {v.at + k0 * v.rows + n0 * v.columns, v.rows, v.columns};
+      view rest = {source.at + whole * v.columns, v.rows, v.columns};
+      pack_panels(rest, kc, columns - whole, block);
+      for (ptrdiff_t m0 = 0; m0 < m; m0 += height) {
+        ptrdiff_t rows = m - m0 < height ? m - m0 : height;
+        view left = {p.at + m0 * p.rows + k0 * p.columns, p.rows, p.columns};
+        if (crowded && columns > 2 * NR) left = pack_rows(left, rows, kc, panel);
+        for (ptrdiff_t j = 0; j < columns; j += NR) {
+          ptrdiff_t width = columns - j < NR ? columns - j : NR;
+          const float *right = j < whole ? source.at + j : block + (j - whole) * kc;
+          ptrdiff_t ldv = j < whole ? v.rows : NR;
+          tile_function *run = tiles[rows - 1][(width - 1) / VLEN];
+          if (!transposed && width % VLEN == 0) {
+            run(kc, left.at, left.rows, left.columns, right, ldv, alpha, keep,
+                c + m0 * ldc + n0 + j, ldc);
+            continue;
+          }
+          run(kc, left.at, left.rows, left.columns, right, ldv, 1, 0, tile, NR);
+          if (transposed) {
+            merge_transposed(tile, rows, width, alpha, keep, c + (n0 + j) * ldc + m0, ldc);
+          } else {
+            merge_tile(tile, rows, width, alpha, keep, c + m0 * ldc + n0 + j, ldc);
+          }
+        }
+      }
+    }
+  }
+}
+
+// MARK: products with few rows
+
+// C[i, j] = alpha <A[i], B[j]> + beta C[i, j] for a tile; vectors run along k.
+LK_INLINE TARGET void dots_body(const int rows, const int columns, ptrdiff_t k, float alpha,
+                                const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+                                float beta, float *c, ptrdiff_t ldc) {
+  vec acc[DOT_I][DOT_J];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < columns; j++) acc[i][j] = v_zero();
+  }
+  ptrdiff_t p = 0;
+  for (; p + VLEN <= k; p += VLEN) {
+    vec left[DOT_I];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) left[i] = v_load(a + i * lda + p);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < columns; j++) {
+      vec right = v_load(b + j * ldb + p);
+#pragma clang loop unroll(full)
+      for (int i = 0; i < rows; i++) acc[i][j] = v_fma(left[i], right, acc[i][j]);
+    }
+  }
+  if (p < k) {
+    vec left[DOT_I];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) left[i] = v_load_part(a + i * lda + p, k - p);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < columns; j++) {
+      vec right = v_load_part(b + j * ldb + p, k - p);
+#pragma clang loop unroll(full)
+      for (int i = 0; i < rows; i++) acc[i][j] = v_fma(left[i], right, acc[i][j]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < columns; j++) {
+      float *out = c + i * ldc + j;
+      float x = alpha * v_sum(acc[i][j]);
+      *out = beta == 0 ? x : x + beta * *out;
+    }
+  }
+}
+
+typedef void dots_function(ptrdiff_t k, float alpha, const float *a, ptrdiff_t lda, const float *b,
+                           ptrdiff_t ldb, float beta, float *c, ptrdiff_t ldc);
+
+#define DOTS(rows, columns)                                                                       \
+  static TARGET void dots_##rows##_##columns(ptrdiff_t k, float alpha, const float *a,            \
+                                             ptrdiff_t lda, const float *b, ptrdiff_t ldb,        \
+                                             float beta, float *c, ptrdiff_t ldc) {               \
+    dots_body(rows, columns, k, alpha, a, lda, b, ldb, beta, c, ldc);                             \
+  }
+#if DOT_J == 6
+#define DOTS_ROW(i) DOTS(i, 1) DOTS(i, 2) DOTS(i, 3) DOTS(i, 4) DOTS(i, 5) DOTS(i, 6)
+#define DOTS_NAMES(i) {dots_##i##_1, dots_##i##_2, dots_##i##_3, dots_##i##_4, dots_##i##_5, dots_##i##_6}
+#else
+#define DOTS_ROW(i) DOTS(i, 1) DOTS(i, 2) DOTS(i, 3) DOTS(i, 4)
+#define DOTS_NAMES(i) {dots_##i##_1, dots_##i##_2, dots_##i##_3, dots_##i##_4}
+#endif
+
+DOTS_ROW(1) DOTS_ROW(2)
+#if DOT_I >= 3
+DOTS_ROW(3)
+#endif
+#if DOT_I >= 4
+DOTS_ROW(4)
+#endif
+
+static dots_function *const dots[DOT_I][DOT_J] = {
+    DOTS_NAMES(1), DOTS_NAMES(2),
+#if DOT_I >= 3
+    DOTS_NAMES(3),
+#endif
+#if DOT_I >= 4
+    DOTS_NAMES(4),
+#endif
+};
+
+// C = alpha A B^T + beta C, where A or B has few rows: they are read once, side by side.
+static TARGET void narrow(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, const float *a,
+                          ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
+                          ptrdiff_t ldc) {
+  ptrdiff_t down = (m + DOT_I - 1) / DOT_I, across = (n + DOT_J - 1) / DOT_J;
+  ptrdiff_t height = (m + down - 1) / down, width = (n + across - 1) / across;
+  if (m < n) {
+    for (ptrdiff_t j = 0; j < n; j += width) {
+      ptrdiff_t columns = n - j < width ? n - j : width;
+      for (ptrdiff_t i = 0; i < m; i += height) {
+        ptrdiff_t rows = m - i < height ? m - i : height;
+        dots[rows - 1][columns - 1](k, alpha, a + i * lda, lda, b + j * ldb, ldb, beta,
+                                    c + i * ldc + j, ldc);
+      }
+    }
+  } else {
+    for (ptrdiff_t i = 0; i < m; i += height) {
+      ptrdiff_t rows = m - i < height ? m - i : height;
+      for (ptrdiff_t j = 0; j < n; j += width) {
+        ptrdiff_t columns = n - j < width ? n - j : width;
+        dots[rows - 1][columns - 1](k, alpha, a + i * lda, lda, b + j * ldb, ldb, beta,
+                                    c + i * ldc + j, ldc);
+      }
+    }
+  }
+}
+
+// MARK: the choice
+
+static TARGET void scale_only(ptrdiff_t m, ptrdiff_t n, float beta, float *c, ptrdiff_t ldc) {
+  if (beta == 1) return;
+  for (ptrdiff_t i = 0; i < m; i++) {
+    for (ptrdiff_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+  }
+}
+
+static TARGET void sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                         float alpha, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+                         float beta, float *c, ptrdiff_t ldc, float *workspace) {
+  if (m <= 0 || n <= 0) return;
+  if (k <= 0 || alpha == 0) {
+    scale_only(m, n, beta, c, ldc);
+    return;
+  }
+  const ptrdiff_t few = VLEN / 2;
+  if (!trans_a && trans_b && (m <= few || n <= few) && k >= 2 * VLEN) {
+    narrow(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    return;
+  }
+  int exchanged;
+  if (!trans_a && !trans_b) {
+    exchanged = 0;
+  } else if (trans_a && trans_b) {
+    exchanged = 1;
+  } else if (trans_a) {
+    exchanged = n < NR && m > n;
+  } else {
+    // Copy B or A into panels? The smaller one, unless transposing the result costs more.
+    exchanged = (n - m) * k > m * n * ((k + LK_KC - 1) / LK_KC);
+  }
+  view left = trans_a ? (view){a, 1, lda} : (view){a, lda, 1};
+  view right = trans_b ? (view){b, 1, ldb} : (view){b, ldb, 1};
+  if (exchanged) {
+    view p = {right.at, right.columns, right.rows}, v = {left.at, left.columns, left.rows};
+    blocked(n, m, k, alpha, p, v, beta, c, ldc, 1, workspace);
+  } else {
+    blocked(m, n, k, alpha, left, right, beta, c, ldc, 0, workspace);
+  }
+}
+
+const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm};

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLorikeetKernels
+internal import COpenBLAS
+internal import Foundation
+
+/// C = alpha op(A) op(B) + beta C over row-major matrices, split over the thread pool.
+///
+/// op(A) is `[m, k]`, op(B) `[k, n]`, C `[m, n]`; op transposes where the flag says so, so that a
+/// transposed A lies in memory as `[k, m]`. `lda`, `ldb`, `ldc` are the distances between rows in
+/// memory, counted in elements. C is not read when `beta` is 0. The same shape and number of threads
+/// give the same bits.
+package func matrixProduct(
+  _ a: UnsafePointer<Float>, lda: Int, transposed transposeA: Bool,
+  _ b: UnsafePointer<Float>, ldb: Int, transposed transposeB: Bool,
+  into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int,
+  alpha: Float = 1, beta: Float = 0
+) {
+  let grid = ProductGrid(m: m, n: n, k: k, threads: ThreadPool.shared.threads)
+  guard grid.count > 1 else {
+    return serialMatrixProduct(
+      a, lda: lda, transposed: transposeA, b, ldb: ldb, transposed: transposeB, into: c, ldc: ldc,
+      m: m, n: n, k: k, alpha: alpha, beta: beta)
+  }
+  nonisolated(unsafe) let (a, b, c) = (a, b, c)
+  ThreadPool.shared.run(grid.count) { index in
+    let (rows, columns) = grid.tile(index)
+    serialMatrixProduct(
+      a + rows.lowerBound * (transposeA ? 1 : lda), lda: lda, transposed: transposeA,
+      b + columns.lowerBound * (transposeB ? ldb : 1), ldb: ldb, transposed: transposeB,
+      into: c + rows.lowerBound * ldc + columns.lowerBound, ldc: ldc,
+      m: rows.count, n: columns.count, k: k, alpha: alpha, beta: beta)
+  }
+}
+
+/// `matrixProduct` in the calling thread alone: for products inside the bodies of parallel loops.
+package func serialMatrixProduct(
+  _ a: UnsafePointer<Float>, lda: Int, transposed transposeA: Bool,
+  _ b: UnsafePointer<Float>, ldb: Int, transposed transposeB: Bool,
+  into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int,
+  alpha: Float = 1, beta: Float = 0
+) {
+  guard m > 0, n > 0 else { return }
+  if MatrixProductEngine.chosen == .openBLAS, k > 0,
+    max(m, n, k, lda, ldb, ldc) <= Int(Int32.max)
+  {
+    MatrixProductEngine.pinOpenBLAS
+    cblas_sgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+      blasint(m), blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c,
+      blasint(ldc))
+  } else {
+    lk_sgemm(
+      transposeA ? 1 : 0, transposeB ? 1 : 0, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil)
+  }
+}
+
+/// Who multiplies matrices.
+package enum MatrixProductEngine: String, Sendable {
+  case own
+  case openBLAS = "openblas"
+
+  /// The engine of this process: what the environment variable `LORIKEET_GEMM` names (`own`,
+  /// `openblas`), else our kernels where they are the faster ones.
+  ///
+  /// They have been measured against OpenBLAS on x86 only; elsewhere OpenBLAS is trusted.
+  package static let chosen: MatrixProductEngine = {
+    if let name = ProcessInfo.processInfo.environment["LORIKEET_GEMM"],
+      let engine = MatrixProductEngine(rawValue: name)
+    {
+      return engine
+    }
+    return ["avx512", "avx2"].contains(instructionSet) ? .own : .openBLAS
+  }()
+
+  /// The instruction set that our kernels use here: "avx512", "avx2", "neon" or "portable".
+  package static var instructionSet: String { String(cString: lk_isa()) }
+
+  /// OpenBLAS is called from the threads of our pool and must not start its own.
+  fileprivate static let pinOpenBLAS: Void = openblas_set_num_threads(1)
+}
+
+/// How the result of a product is cut into tiles, one for a task.
+struct ProductGrid {
+  private let m: Int
+  private let n: Int
+  private var across = 1
+  private var down = 1
+
+  var count: Int { across * down }
+
+  init(m: Int, n: Int, k: Int, threads: Int) {
+    self.m = m
+    self.n = n
+    guard m > 0, n > 0, k > 0, threads > 1 else { return }
+    // Microseconds, at 200 flop and 15 bytes a nanosecond; a task is worth some 5 of them.
+    let (rows, columns, depth) = (Double(m), Double(n), Double(k))
+    let arithmetic = 2 * rows * columns * depth / 200e3
+    let traffic = 4 * (rows * depth + columns * depth + rows * columns) / 15e3
+    let worthwhile = Int(min(max(arithmetic, traffic) / 5, 1e6))
+    // Large products get two tasks a thread, so that a thread that was held up is helped out.
+    let tasks = min(worthwhile, arithmetic > 2000 ? 2 * threads : threads)
+    guard tasks > 1 else { return }
+    // The cut whose last thread ends first: the elements that it computes, and the rows and columns
+    // that it copies, each of which costs as much as some 16 elements.
+    var best = Int.max
+    for down in 1...min(tasks, max(m / 16, 1)) {
+      let across = min(tasks / down, max(n / 32, 1))
+      let (height, width) = ((m + down - 1) / down, (n + across - 1) / across)
+      let rounds = (down * across + threads - 1) / threads
+      let cost = rounds * (height * width + 16 * (height + width))
+      if cost < best { (best, self.down, self.across) = (cost, down, across) }
+    }
+  }
+
+  /// The rows and columns of tile `index`.
+  func tile(_ index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
+    let rows = ThreadPool.part(index / across, of: down, count: m)
+    // Columns are cut at multiples of 16, a cache line.
+    let lines = ThreadPool.part(index % across, of: across, count: (n + 15) / 16)
+    return (rows, lines.lowerBound * 16..<min(lines.upperBound * 16, n))
+  }
+}
