@@ -1,0 +1,482 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes small models and adapters with the numbers that transformers and PEFT give for them.
+
+    python make_models.py --models DIR --adapters DIR [--seeds 1 2] [--only NAME ...]
+
+Every case is a folder, DIR/NAME/seed-N, with
+
+    model/                 config.json and model.safetensors as transformers writes them
+    adapter/               adapter_config.json and adapter_model.safetensors as PEFT writes them
+                           (adapters only)
+    inputs.safetensors     input_ids, labels, attention_mask, pixel_values: those the model takes
+    expected.safetensors   outputs; gradients as "grad." + the name in the file with the parameter
+    case.json              kind, seed, the length of the prompt of greedy_ids, versions
+
+The weights are random, and no two parameters, rows or heads are alike: a transposed matrix, a bias
+left out, a wrong epsilon or a swapped head shows in the first digits.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+import peft
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+GREEDY_TOKENS = 8
+# A greedy continuation is kept only if the best logit always leads by this much, so that rounding
+# cannot change the choice.
+GREEDY_MARGIN = 2e-3
+
+
+# MARK: A case and how it is written
+
+
+class Case:
+    """One folder of reference files, with the random numbers that belong to it."""
+
+    def __init__(self, folder, name, seed, attempt):
+        self.folder, self.name, self.seed = folder / name / f"seed-{seed}", name, seed
+        self.random = np.random.default_rng([zlib.crc32(name.encode()), seed, attempt])
+        self.facts = {"case": name, "seed": seed, "attempt": attempt}
+
+    def normal(self, shape, scale=1.0):
+        return torch.from_numpy(self.random.normal(size=tuple(shape)) * scale).float()
+
+    def choose(self, *options):
+        return options[self.random.integers(len(options))]
+
+    def tokens(self, count, vocabulary):
+        """Token ids [1, count] above the special ones and below the image token."""
+        return torch.from_numpy(self.random.integers(4, vocabulary - 1, size=(1, count)))
+
+    def write_model(self, model):
+        """Writes the model, before any adapter changes it, and begins the folder anew."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        model.save_pretrained(self.folder / "model")
+        return model
+
+    def write_adapter(self, adapted):
+        """Writes the adapter without PEFT's model card.
+
+        target_modules is a set whose order changes from run to run: it is sorted here.
+        """
+        folder = self.folder / "adapter"
+        adapted.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)
+        path = folder / "adapter_config.json"
+        config = json.loads(path.read_text())
+        if isinstance(config["target_modules"], list):
+            config["target_modules"].sort()
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        return adapted
+
+    def write_numbers(self, inputs, expected, **facts):
+        save_file(inputs, self.folder / "inputs.safetensors")
+        save_file(
+            {k: v.detach().clone().contiguous() for k, v in expected.items()},
+            self.folder / "expected.safetensors",
+        )
+        self.facts |= facts | {
+            "versions": {m.__name__: m.__version__ for m in (torch, transformers, peft, np)}
+        }
+        (self.folder / "case.json").write_text(json.dumps(self.facts, indent=2) + "\n")
+
+
+def fill(case, model):
+    """Gives every parameter random values of a size that suits its place, and writes the model."""
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            noise = case.normal(parameter.shape)
+            leaf = name.rsplit(".", 1)[-1]
+            if parameter.ndim == 1 and leaf != "bias":
+                parameter.copy_(1 + 0.25 * noise)  # norm weights, layer scale
+            elif leaf == "bias":
+                parameter.copy_(0.15 * noise)
+            elif "embed_tokens" in name:
+                parameter.copy_(0.25 * noise)
+            elif "embeddings" in name and "projection" not in name:
+                parameter.copy_(0.4 * noise)  # class token, mask token, positions
+            else:
+                parameter.copy_(noise / parameter[0].numel() ** 0.5)
+    return case.write_model(model.float().eval())
+
+
+def file_names(model, file_name):
+    """The name of each trainable parameter in the file that save_pretrained writes.
+
+    Parameter number n is filled with the value n while the model is saved once into a scratch
+    folder, so the values read back say which is which, whatever renaming happens on the way.
+    """
+    named = [(k, p) for k, p in model.named_parameters() if p.requires_grad]
+    kept = [p.detach().clone() for _, p in named]
+    with torch.no_grad(), tempfile.TemporaryDirectory() as scratch:
+        for number, (_, parameter) in enumerate(named, start=1):
+            parameter.fill_(number)
+        model.save_pretrained(scratch)
+        stored = load_file(Path(scratch) / file_name)
+        for (_, parameter), values in zip(named, kept):
+            parameter.copy_(values)
+    found = {}
+    for key, tensor in stored.items():
+        number = int(tensor.flatten()[0])
+        if 1 <= number <= len(named) and bool((tensor == number).all()):
+            found[named[number - 1][0]] = key
+    missing = [k for k, _ in named if k not in found]
+    assert not missing, f"not in {file_name}: {missing}"
+    return found
+
+
+def gradients(model, file_name, keep=lambda name: True):
+    """Gradients under file names; parameters that the loss does not reach have none."""
+    names = file_names(model, file_name)
+    return {
+        f"grad.{names[k]}": p.grad
+        for k, p in model.named_parameters()
+        if p.requires_grad and p.grad is not None and keep(names[k])
+    }
+
+
+def continue_greedily(model, inputs, prompt):
+    """The ids [1, GREEDY_TOKENS] that follow the first `prompt` inputs, by argmax alone."""
+    given = {
+        k: v if k == "pixel_values" else v[:, :prompt] for k, v in inputs.items() if k != "labels"
+    }
+    output = model.generate(
+        **given,
+        max_new_tokens=GREEDY_TOKENS,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+    for logits in output.logits:
+        best = logits.topk(2, dim=-1).values
+        if (best[:, 0] - best[:, 1]).min() < GREEDY_MARGIN:
+            raise TooClose
+    return output.sequences[:, prompt:]
+
+
+class TooClose(Exception):
+    """Two tokens are nearly equally likely: another draw of the weights is taken."""
+
+
+# MARK: Configurations
+
+
+def llama_config(case, heads, kv_heads, head_dim, hidden, tied, **more):
+    return transformers.LlamaConfig(
+        vocab_size=case.choose(96, 104),
+        hidden_size=hidden,
+        intermediate_size=case.choose(28, 36),
+        num_hidden_layers=2,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        head_dim=head_dim,
+        max_position_embeddings=256,
+        rms_norm_eps=case.choose(1e-5, 1e-6),
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": case.choose(10000.0, 100000.0, 500000.0),
+        },
+        tie_word_embeddings=tied,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=3,
+        **more,
+    )
+
+
+def dinov2_config(case, layers=3):
+    return transformers.Dinov2Config(
+        hidden_size=24,
+        num_hidden_layers=layers,
+        num_attention_heads=case.choose(2, 3),
+        mlp_ratio=2,
+        image_size=20,
+        patch_size=5,
+        layerscale_value=1.0,
+    )
+
+
+# MARK: Decoders
+
+
+def llama(case, heads, kv_heads, head_dim, hidden, tied, gradients_of="layers.1.", **more):
+    config = llama_config(case, heads, kv_heads, head_dim, hidden, tied, **more)
+    model = fill(case, transformers.LlamaForCausalLM(config))
+    ids = case.tokens(14, config.vocab_size)
+    labels = ids.clone()
+    labels[:, :4] = -100
+    labels[:, 9] = -100
+    output = model(input_ids=ids, labels=labels, output_hidden_states=True)
+    output.loss.backward()
+    prompt = 6
+    case.write_numbers(
+        {"input_ids": ids, "labels": labels},
+        {
+            "logits": output.logits,
+            "loss": output.loss.reshape(1),
+            "hidden.0": output.hidden_states[0],
+            "hidden.last": output.hidden_states[-1],
+            "greedy_ids": continue_greedily(model, {"input_ids": ids}, prompt),
+            **gradients(model, "model.safetensors", lambda name: gradients_of in name),
+        },
+        kind="decoder",
+        greedy_prompt_length=prompt,
+    )
+
+
+# MARK: Image encoders
+
+
+def dinov2(case, sizes=((20, 20),), batch=2):
+    """The outputs at the configured size (height, width), last_hidden_state.HxW at others."""
+    config = dinov2_config(case)
+    config._attn_implementation = "eager"
+    model = fill(case, transformers.Dinov2Model(config))
+    inputs, expected = {}, {}
+    for height, width in sizes:
+        pixels = case.normal((batch, 3, height, width))
+        with torch.no_grad():
+            output = model(pixels, output_hidden_states=True, output_attentions=True)
+        if (height, width) != (config.image_size, config.image_size):
+            inputs[f"pixel_values.{height}x{width}"] = pixels
+            expected[f"last_hidden_state.{height}x{width}"] = output.last_hidden_state
+            continue
+        inputs["pixel_values"] = pixels
+        expected |= {
+            "last_hidden_state": output.last_hidden_state,
+            "hidden.penultimate": output.hidden_states[-2],
+            "attention.penultimate": output.attentions[-2],
+            "attention.last": output.attentions[-1],
+            "pooler_output": output.pooler_output,
+        }
+    case.write_numbers(inputs, expected, kind="encoder", sizes=sizes)
+
+
+# MARK: Vision-language models
+
+
+def llava_model(case, strategy, layer, tied, vision_layers):
+    vision = dinov2_config(case, vision_layers)
+    text = llama_config(case, 4, 2, 8, 28, tied)
+    config = transformers.LlavaConfig(
+        vision_config=vision.to_dict(),
+        text_config=text.to_dict(),
+        image_token_index=text.vocab_size - 1,
+        image_seq_length=16 + (strategy == "full"),
+        projector_hidden_act="gelu",
+        vision_feature_select_strategy=strategy,
+        vision_feature_layer=layer,
+        tie_word_embeddings=tied,
+    )
+    config._attn_implementation = "eager"
+    return fill(case, transformers.LlavaForConditionalGeneration(config))
+
+
+def llava_inputs(case, config, images=1):
+    """A few words, for each image its placeholders and two words, and more words."""
+    placeholders = torch.full((1, config.image_seq_length), config.image_token_index)
+    pieces = [case.tokens(3, config.text_config.vocab_size)]
+    for _ in range(images):
+        pieces += [placeholders, case.tokens(2, config.text_config.vocab_size)]
+    prompt = sum(p.shape[1] for p in pieces)
+    ids = torch.cat([*pieces, case.tokens(6, config.text_config.vocab_size)], dim=1)
+    labels = ids.clone()
+    labels[:, :prompt] = -100
+    size = config.vision_config.image_size
+    inputs = {
+        "input_ids": ids,
+        "labels": labels,
+        "attention_mask": torch.ones_like(ids),
+        "pixel_values": case.normal((images, 3, size, size)),
+    }
+    return inputs, prompt
+
+
+def llava(
+    case, strategy="default", layer=-2, images=1, vision_layers=2, gradients_of="projector"
+):
+    model = llava_model(case, strategy, layer, case.seed % 2 == 0, vision_layers)
+    inputs, prompt = llava_inputs(case, model.config, images)
+    output = model(**inputs)
+    output.loss.backward()
+    features = output.image_hidden_states
+    case.write_numbers(
+        inputs,
+        {
+            "logits": output.logits,
+            "loss": output.loss.reshape(1),
+            "image_features": features.reshape(-1, features.shape[-1]),
+            "greedy_ids": continue_greedily(model, inputs, prompt),
+            **gradients(model, "model.safetensors", lambda name: gradients_of in name),
+        },
+        kind="vision-language",
+        greedy_prompt_length=prompt,
+    )
+
+
+# MARK: Adapters
+
+LLAMA_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def adapt(case, model, **settings):
+    """Wraps the model in LoRA, and moves every trainable parameter off its starting value."""
+    adapted = peft.get_peft_model(
+        model, peft.LoraConfig(**({"r": 4, "lora_alpha": 10, "task_type": "CAUSAL_LM"} | settings))
+    )
+    with torch.no_grad():
+        for name, parameter in sorted(adapted.named_parameters()):
+            if not parameter.requires_grad:
+                continue
+            if "lora_A" in name:
+                parameter.copy_(case.normal(parameter.shape, parameter.shape[-1] ** -0.5))
+            else:
+                parameter.add_(case.normal(parameter.shape, 0.12))
+    return case.write_adapter(adapted.eval())
+
+
+def adapted_outputs(adapted, inputs):
+    output = adapted(**inputs)
+    output.loss.backward()
+    count = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    expected = {
+        "logits": output.logits,
+        "loss": output.loss.reshape(1),
+        "trainable_parameters": torch.tensor([count]),
+        **gradients(adapted, "adapter_model.safetensors"),
+    }
+    return output, expected
+
+
+def llama_adapter(case, base=None, **settings):
+    tied = case.seed % 2 == 1
+    config = llama_config(case, 4, 2, 8, 24, tied, **(base or {}))
+    adapted = adapt(case, fill(case, transformers.LlamaForCausalLM(config)), **settings)
+    ids = case.tokens(12, config.vocab_size)
+    labels = ids.clone()
+    labels[:, :4] = -100
+    inputs = {"input_ids": ids, "labels": labels}
+    _, expected = adapted_outputs(adapted, inputs)
+    prompt = 6
+    expected["greedy_ids"] = continue_greedily(adapted, inputs, prompt)
+    case.write_numbers(inputs, expected, kind="decoder", greedy_prompt_length=prompt)
+
+
+def llava_adapter(case, **settings):
+    model = llava_model(case, "default", -2, case.seed % 2 == 1, 2)
+    adapted = adapt(case, model, **settings)
+    inputs, prompt = llava_inputs(case, model.config)
+    output, expected = adapted_outputs(adapted, inputs)
+    features = output.image_hidden_states
+    expected["image_features"] = features.reshape(-1, features.shape[-1])
+    expected["greedy_ids"] = continue_greedily(adapted, inputs, prompt)
+    case.write_numbers(inputs, expected, kind="vision-language", greedy_prompt_length=prompt)
+
+
+# MARK: The list
+
+MODELS = {
+    "llama-tied": lambda case: llama(case, 4, 2, 8, 32, tied=True, gradients_of=""),
+    # One key-value head, and heads wider than hidden / heads.
+    "llama-untied": lambda case: llama(case, 3, 1, 12, 24, tied=False),
+    # As many key-value heads as heads, and biases.
+    "llama-biased": lambda case: llama(
+        case, 3, 3, 8, 24, tied=False, attention_bias=True, mlp_bias=True
+    ),
+    "dinov2": dinov2,
+    # Larger, smaller, and not square: the position embeddings are resampled.
+    "dinov2-interpolated": lambda case: dinov2(
+        case, ((20, 20), (35, 35), (15, 15), (20, 30), (10, 40), (32, 23)), batch=1
+    ),
+    "llava": lambda case: llava(
+        case, vision_layers=3, gradients_of="" if case.seed == 1 else "projector"
+    ),
+    "llava-full": lambda case: llava(case, "full", -1),
+    "llava-two-images": lambda case: llava(case, images=2),
+}
+
+ADAPTERS = {
+    "lora": lambda case: llama_adapter(case, target_modules=LLAMA_LINEAR),
+    "lora-rslora": lambda case: llama_adapter(
+        case, target_modules=["q_proj", "v_proj", "down_proj"], use_rslora=True, r=3
+    ),
+    "lora-patterns": lambda case: llama_adapter(
+        case,
+        target_modules=LLAMA_LINEAR,
+        rank_pattern={"v_proj": 2, r"layers\.1\.mlp\.(up|gate)_proj": 6},
+        alpha_pattern={"q_proj": 5, "layers.1.mlp.up_proj": 3},
+    ),
+    "lora-rslora-patterns": lambda case: llama_adapter(
+        case,
+        target_modules="all-linear",
+        use_rslora=True,
+        rank_pattern={"model.layers.0.self_attn.q_proj": 2},
+        alpha_pattern={"o_proj": 7},
+    ),
+    "lora-layers": lambda case: llama_adapter(
+        case, target_modules=["q_proj", "up_proj"], layers_to_transform=[1], layers_pattern="layers"
+    ),
+    "lora-bias": lambda case: llama_adapter(
+        case,
+        base={"attention_bias": True, "mlp_bias": True},
+        target_modules=["q_proj", "up_proj"],
+        bias="lora_only",
+    ),
+    # Every linear layer but the head: decoder, projector and image encoder.
+    "llava-lora": lambda case: llava_adapter(case, target_modules="all-linear"),
+    # A regular expression keeps to the decoder; the projector is trained whole.
+    "llava-lora-projector": lambda case: llava_adapter(
+        case,
+        target_modules=r"model\.language_model\.layers\.\d+\.(self_attn|mlp)\.[a-z]+_proj",
+        modules_to_save=["multi_modal_projector"],
+    ),
+}
+
+
+def make(folder, name, build, seed):
+    for attempt in itertools.count():
+        try:
+            return build(Case(folder, name, seed, attempt))
+        except TooClose:
+            continue
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", type=Path)
+    parser.add_argument("--adapters", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--only", nargs="+")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for folder, cases in ((options.models, MODELS), (options.adapters, ADAPTERS)):
+        for name, build in cases.items() if folder else ():
+            if options.only and name not in options.only:
+                continue
+            for seed in options.seeds:
+                make(folder, name, build, seed)
+                print(f"{folder / name}/seed-{seed}")
+
+
+if __name__ == "__main__":
+    main()
