@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LorikeetAutograd
+internal import LorikeetTensors
 
 /// A linear layer, y = x W^T + b, with a socket for adapters.
 public final class Linear {

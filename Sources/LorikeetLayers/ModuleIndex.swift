@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LorikeetAutograd
+internal import LorikeetTensors
 
 /// Every parameter and linear layer of a model, in the order in which it was built.
 public final class ModuleIndex {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LorikeetAutograd
+internal import LorikeetTensors
 
 /// Root-mean-square normalisation with a learned scale.
 public struct RMSNorm {

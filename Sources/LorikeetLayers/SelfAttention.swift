@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import LorikeetAutograd
+package import LorikeetAutograd
 public import LorikeetTensors
 
 /// Self-attention with its four projections, grouped heads, rotary positions and a cache.

@@ -248,3 +248,8 @@ private final class Sleepers: Sendable {
     condition.unlock()
   }
 }
+
+/// `ThreadPool.parallelRows` on the shared pool.
+package func parallelRows(_ count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void) {
+  ThreadPool.shared.parallelRows(count, grain: grain, body)
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import LorikeetTensors
+public import LorikeetTensors
 
 extension Tape {
   /// y = x W^T + b.
@@ -24,6 +24,25 @@ extension Tape {
       if x.requiresGradient { x.accumulate(matrix.multiplyTransposed(g)) }
       if let weightVariable, let input {
         weightVariable.accumulate(Kernels.product(g, input, transposeA: true))
+      }
+      biasVariable?.accumulate(Kernels.sumOfRows(g))
+    }
+  }
+}
+
+extension Tape {
+  /// `linear` on constant patches `[rows, channels x size x size]` with the weight of a convolution,
+  /// `[out, channels, size, size]`.
+  public func patchLinear(_ patches: Tensor, _ weight: Parameter, bias: Parameter?) -> Variable {
+    let kernel = weight.variable
+    let outputs = weight.shape[0]
+    let flat = kernel.value.reshaped([outputs, weight.shape.count / max(outputs, 1)])
+    var y = Kernels.product(patches, flat, transposeB: true)
+    if let bias { Kernels.addBias(bias.variable.value, to: &y) }
+    let biasVariable = bias?.variable
+    return output(y, from: [kernel, biasVariable]) { g in
+      if kernel.requiresGradient {
+        kernel.accumulate(Kernels.product(g, patches, transposeA: true))
       }
       biasVariable?.accumulate(Kernels.sumOfRows(g))
     }

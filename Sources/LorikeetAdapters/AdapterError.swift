@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An adapter that cannot be read, written or attached.
+public enum AdapterError: Error, Sendable, Equatable, CustomStringConvertible {
+  case configuration(path: String, reason: String)
+  case noTargets(adapter: String, targets: String, examples: [String])
+  case missing(path: String, names: [String])
+  case unexpected(path: String, names: [String])
+  case misshapen(path: String, name: String, found: String, expected: String)
+  case cannotMerge(reason: String)
+
+  public var description: String {
+    switch self {
+    case .configuration(let path, let reason): "\(path): \(reason)"
+    case .noTargets(let adapter, let targets, let examples):
+      "adapter \(adapter): the targets \(targets) match no linear layer of the model; its layers are "
+        + "named like \(examples.joined(separator: ", "))"
+    case .missing(let path, let names):
+      "\(path): \(Self.list(names, "tensor")) missing; is this an adapter for another model?"
+    case .unexpected(let path, let names):
+      "\(path): \(Self.list(names, "tensor")) that the model has no place for; is this an adapter "
+        + "for another model?"
+    case .misshapen(let path, let name, let found, let expected):
+      "\(path): \(name) is \(found), expected \(expected); is this an adapter for another model?"
+    case .cannotMerge(let reason): "cannot merge: \(reason)"
+    }
+  }
+
+  private static func list(_ names: [String], _ noun: String) -> String {
+    let shown = names.prefix(5).joined(separator: ", ")
+    let more = names.count > 5 ? " and \(names.count - 5) more" : ""
+    return "\(names.count) \(noun)\(names.count == 1 ? "" : "s") (\(shown)\(more))"
+  }
+}

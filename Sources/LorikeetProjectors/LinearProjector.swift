@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetAutograd
+public import LorikeetLayers
+
+/// One linear layer (Liu et al., "Visual instruction tuning", 2023).
+public final class LinearProjector: Projector {
+  public let linear: Linear
+
+  public init(_ scope: LayerScope, inputs: Int, outputs: Int, bias: Bool) {
+    linear = scope.linear("linear", inputs: inputs, outputs: outputs, bias: bias)
+  }
+
+  public func callAsFunction(_ features: Variable, _ context: ForwardContext) -> Variable {
+    linear(features, context)
+  }
+}
