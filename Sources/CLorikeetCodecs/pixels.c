@@ -97,10 +97,18 @@ void lk_pick_pixels(const uint8_t *source, size_t source_width, uint8_t *target,
 
 void lk_reorder_pixels(const uint8_t *source, ptrdiff_t origin, ptrdiff_t column_step,
                        ptrdiff_t row_step, uint8_t *target, size_t width, size_t height) {
-  for (size_t y = 0; y < height; y++) {
-    ptrdiff_t pixel = origin + (ptrdiff_t)y * row_step;
-    for (size_t x = 0; x < width; x++, target += 3, pixel += column_step) {
-      memcpy(target, source + pixel * 3, 3);
+  // In tiles, so that a quarter turn finds the source rows it goes across in the cache.
+  for (size_t top = 0; top < height; top += LK_BLOCK) {
+    size_t bottom = top + LK_BLOCK < height ? top + LK_BLOCK : height;
+    for (size_t left = 0; left < width; left += LK_BLOCK) {
+      size_t right = left + LK_BLOCK < width ? left + LK_BLOCK : width;
+      for (size_t y = top; y < bottom; y++) {
+        ptrdiff_t pixel = origin + (ptrdiff_t)y * row_step + (ptrdiff_t)left * column_step;
+        uint8_t *row = target + (y * width + left) * 3;
+        for (size_t x = left; x < right; x++, row += 3, pixel += column_step) {
+          memcpy(row, source + pixel * 3, 3);
+        }
+      }
     }
   }
 }

@@ -20,6 +20,24 @@ public enum ResamplingFilter: Int, Sendable, CaseIterable {
   /// A sinc's first lobe under a Hamming window.
   case hamming = 5
 
+  /// What the command line calls the filter.
+  public var name: String {
+    switch self {
+    case .nearest: "nearest"
+    case .lanczos: "lanczos"
+    case .bilinear: "bilinear"
+    case .bicubic: "bicubic"
+    case .box: "box"
+    case .hamming: "hamming"
+    }
+  }
+
+  /// The filter of that name, or nil.
+  public init?(name: String) {
+    guard let filter = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = filter
+  }
+
   /// Half the width over which the filter is not zero, in old pixels when enlarging.
   var support: Double {
     switch self {
@@ -40,7 +58,9 @@ public enum ResamplingFilter: Int, Sendable, CaseIterable {
     case .hamming:
       let x = abs(x)
       if x == 0 { return 1 }
-      return x >= 1 ? 0 : Self.sinc(x) * (0.54 + 0.46 * cos(.pi * x))
+      // Pillow has the window's two constants in single precision, which shows in the last bit.
+      return x >= 1
+        ? 0 : Self.sinc(x) * (Double(Float(0.54)) + Double(Float(0.46)) * cos(x * .pi))
     case .bicubic:
       let (a, x) = (-0.5, abs(x))
       if x < 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }

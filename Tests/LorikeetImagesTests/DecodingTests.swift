@@ -40,6 +40,24 @@ import Testing
     }
   }
 
+  @Test func turningBackGivesTheStoredPicture() {
+    // Larger than the tiles in which pixels are moved, with odd remainders.
+    var generator = SeededGenerator(state: 8)
+    let image = Image(
+      width: 131, height: 70,
+      pixels: (0..<131 * 70 * 3).map { _ in .random(in: 0...255, using: &generator) })
+    for orientation in Orientation.allCases {
+      let back: Orientation =
+        switch orientation {
+        case .right: .left
+        case .left: .right
+        default: orientation
+        }
+      #expect(image.upright(from: orientation).upright(from: back) == image)
+      #expect(orientation == .up || image.upright(from: orientation) != image)
+    }
+  }
+
   @Test func exifReadsBothByteOrdersAndSurvivesNonsense() {
     let little: [UInt8] = [
       0x49, 0x49, 0x2a, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0,

@@ -31,6 +31,12 @@ import Testing
     }
   }
 
+  @Test func filtersHaveNamesAndPillowsNumbers() {
+    let names = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+    #expect(names.map { ResamplingFilter(name: $0)?.rawValue } == [0, 1, 2, 3, 4, 5])
+    #expect(ResamplingFilter(name: "cubic") == nil)
+  }
+
   @Test func vectorAndPortableColumnsAgree() throws {
     var generator = SeededGenerator(state: 3)
     for (width, height) in [(1, 9), (21, 40), (22, 7), (43, 64)] {
