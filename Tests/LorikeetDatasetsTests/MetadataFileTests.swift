@@ -2,6 +2,7 @@
 
 import Foundation
 import LorikeetDatasets
+import LorikeetTensors
 import LorikeetTestSupport
 import Testing
 
