@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decodes ids as they are generated, one at a time, and gives text only when its characters are whole.
+///
+/// The texts given, one after another, are `decode` of all ids. A token may end within a character; its
+/// bytes are held until the character is complete or `finish` is called.
+public struct StreamingDecoder: Sendable {
+  private let tokenizer: Tokenizer
+  private let skipSpecialTokens: Bool
+  /// The ids given last and those held. The ones given before are decoded again with the next, because
+  /// the first token of a text can look different from the same token further on.
+  private var window: [Int] = []
+  private var givenCount = 0
+
+  public init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
+    self.tokenizer = tokenizer
+    self.skipSpecialTokens = skipSpecialTokens
+  }
+
+  /// Adds an id; gives the text that is complete with it, often empty. An id that the vocabulary lacks
+  /// is left out.
+  public mutating func append(_ id: Int) -> String {
+    if skipSpecialTokens, tokenizer.isSpecial(id) { return "" }
+    window.append(id)
+    let (new, isWhole) = newText()
+    guard isWhole, !new.isEmpty else { return "" }
+    window.removeFirst(givenCount)
+    givenCount = window.count
+    return new
+  }
+
+  /// The text held back, with U+FFFD for bytes that are no character; the decoder is then as new.
+  public mutating func finish() -> String {
+    let (new, _) = newText()
+    window.removeAll()
+    givenCount = 0
+    return new
+  }
+
+  private func newText() -> (text: String, isWhole: Bool) {
+    let given = text(of: window[..<givenCount])
+    let all = text(of: window[...])
+    // U+FFFD at the end: the bytes of a character that has more to come.
+    let isWhole = !all.utf8.reversed().starts(with: [0xBD, 0xBF, 0xEF])
+    return (String(decoding: all.utf8.dropFirst(given.utf8.count), as: UTF8.self), isWhole)
+  }
+
+  private func text(of ids: ArraySlice<Int>) -> String {
+    tokenizer.decodeKnown(Array(ids), skipSpecialTokens: skipSpecialTokens)
+  }
+}
