@@ -17,6 +17,7 @@ import json
 import math
 import random
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +257,20 @@ def tensorboard_fixture(path):
         writer.flush()
 
 
+def picture_fixture(path):
+    y, x = np.mgrid[0:48, 0:64]
+    image = np.stack([90 + 2 * x, 140 + y, 230 - 2 * y], axis=-1).astype(np.uint8)
+    image[(x - 30) ** 2 + (y - 24) ** 2 < 200] = [217, 95, 35]
+    rows = b"".join(b"\0" + row.tobytes() for row in image)
+
+    def chunk(kind, data):
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    header = (64).to_bytes(4, "big") + (48).to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
+    file = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    path.write_bytes(file + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
+
+
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -269,6 +284,7 @@ def main():
     for name, value in fixtures.items():
         (folder / name).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
     tensorboard_fixture(folder / "scalars.tfevents")
+    picture_fixture(folder / "picture.png")
 
 
 if __name__ == "__main__":
