@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The Castagnoli cyclic redundancy check of RFC 3720, appendix B.4: reflected polynomial
+/// 0x82F63B78, start and final complement.
+package enum CRC32C {
+  private static let table: [UInt32] = (0..<256).map { byte in
+    (0..<8).reduce(UInt32(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0x82F6_3B78 : crc >> 1 }
+  }
+
+  package static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
+    ~bytes.reduce(~UInt32(0)) { crc, byte in
+      crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)]
+    }
+  }
+
+  /// The form that record files keep: rotated right by 15 bits, plus a constant, so that a checksum of
+  /// data that holds checksums stays strong.
+  package static func masked(_ bytes: some Sequence<UInt8>) -> UInt32 {
+    let crc = checksum(bytes)
+    return (crc >> 15 | crc << 17) &+ 0xA282_EAD8
+  }
+}
