@@ -48,22 +48,30 @@ const char *lk_isa(void) { return lk_kernels_chosen()->name; }
 
 size_t lk_sgemm_workspace(void) { return LK_WORKSPACE_FLOATS * sizeof(float); }
 
-// The calling thread's own workspace, freed when it ends.
-static float *thread_workspace(void) {
+// The workspace and, after it, the scratch memory; freed when the thread ends.
+float *lk_thread_workspace(void) {
   static _Thread_local float *workspace;
   if (workspace == NULL) {
+    lk_kernels_chosen();  // makes the key
     void *memory = NULL;
-    if (posix_memalign(&memory, 4096, lk_sgemm_workspace()) != 0) abort();
+    size_t bytes = lk_sgemm_workspace() + LK_SCRATCH_FLOATS * sizeof(float);
+    if (posix_memalign(&memory, 4096, bytes) != 0) abort();
     pthread_setspecific(workspace_key, memory);
     workspace = memory;
   }
   return workspace;
 }
 
+float *lk_thread_scratch(void) { return lk_thread_workspace() + LK_WORKSPACE_FLOATS; }
+
 void lk_sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
               const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
               ptrdiff_t ldc, float *workspace) {
   const lk_kernels *kernels = lk_kernels_chosen();
-  if (workspace == NULL) workspace = thread_workspace();
+  if (workspace == NULL) workspace = lk_thread_workspace();
   kernels->sgemm(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, workspace);
+}
+
+void lk_dequantize(lk_format format, const void *from, float *to, ptrdiff_t count) {
+  lk_kernels_chosen()->dequantize(format, from, to, count);
 }

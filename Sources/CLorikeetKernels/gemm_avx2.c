@@ -33,6 +33,10 @@ LK_INLINE TARGET __m256i first(ptrdiff_t count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count),
                             _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
+// Holds the computation of x in its place, so that the compiler does not load everything first and
+// run out of registers.
+#define V_PIN(x) __asm__ volatile("" : "+x"(x) : : "memory")
+
 // The first `count` elements, 0 < count <= VLEN; the others are 0 and not touched.
 LK_INLINE TARGET vec v_load_part(const float *p, ptrdiff_t count) {
   return _mm256_maskload_ps(p, first(count));
@@ -63,6 +67,18 @@ LK_INLINE TARGET void v_transpose(vec r[8]) {
   }
 }
 
+LK_INLINE TARGET vec v_from_bf16(const void *p) {
+  __m256i x = _mm256_cvtepu16_epi32(_mm_loadu_si128(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
+}
+LK_INLINE TARGET vec v_from_f16(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128(p)); }
+LK_INLINE TARGET vec v_from_i8(const int8_t *p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
+
 #include "gemm_template.h"
+#include "gemm_dequantize.h"
+
+const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};
 
 #endif

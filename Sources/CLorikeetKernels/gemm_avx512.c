@@ -25,6 +25,10 @@ LK_INLINE TARGET vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
 LK_INLINE TARGET vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 LK_INLINE TARGET float v_sum(vec a) { return _mm512_reduce_add_ps(a); }
 
+// Holds the computation of x in its place, so that the compiler does not load everything first and
+// run out of registers.
+#define V_PIN(x) __asm__ volatile("" : "+v"(x) : : "memory")
+
 // The first `count` elements, 0 < count <= VLEN; the others are 0 and not touched.
 LK_INLINE TARGET vec v_load_part(const float *p, ptrdiff_t count) {
   return _mm512_maskz_loadu_ps((__mmask16)(0xFFFFu >> (16 - count)), p);
@@ -61,6 +65,18 @@ LK_INLINE TARGET void v_transpose(vec r[16]) {
   }
 }
 
+LK_INLINE TARGET vec v_from_bf16(const void *p) {
+  __m512i x = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
+}
+LK_INLINE TARGET vec v_from_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }
+LK_INLINE TARGET vec v_from_i8(const int8_t *p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
+}
+
 #include "gemm_template.h"
+#include "gemm_dequantize.h"
+
+const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef LK_GEMM_INTERNAL_H
 #define LK_GEMM_INTERNAL_H
 
+#include <string.h>
+
 #include "lk_gemm.h"
 
 // Extents of the block of the vector-side operand that is packed at once: LK_KC x LK_NC floats
@@ -16,6 +18,23 @@
 #define LK_WORKSPACE_FLOATS (LK_KC * LK_NC + LK_PANEL + LK_TILE)
 
 #define LK_INLINE static inline __attribute__((always_inline))
+
+LK_INLINE float lk_float_of_bits(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+// IEEE 754 binary16 to binary32, exactly.
+LK_INLINE float lk_float_of_half(const void *p) {
+  uint16_t half;
+  memcpy(&half, p, sizeof half);
+  uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = half & 0x7FFF;
+  if (magnitude >= 0x7C00) return lk_float_of_bits(sign | 0x7F800000 | magnitude << 13);
+  if (magnitude >= 0x0400) return lk_float_of_bits(sign | (magnitude + (112 << 10)) << 13);
+  float small = (float)magnitude * 0x1p-24f;
+  return sign != 0 ? -small : small;
+}
 
 #if defined(__x86_64__)
 extern const lk_kernels lk_kernels_avx512;

@@ -3,6 +3,7 @@
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
+#include <string.h>
 
 #include "gemm_internal.h"
 
@@ -25,6 +26,10 @@ LK_INLINE vec v_mul(vec a, vec b) { return vmulq_f32(a, b); }
 LK_INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 LK_INLINE float v_sum(vec a) { return vaddvq_f32(a); }
 
+// Holds the computation of x in its place, so that the compiler does not load everything first and
+// run out of registers.
+#define V_PIN(x) __asm__ volatile("" : "+w"(x) : : "memory")
+
 // The first `count` elements, 0 < count <= VLEN; the others are 0 and not touched.
 LK_INLINE vec v_load_part(const float *p, ptrdiff_t count) {
   float part[4] = {0, 0, 0, 0};
@@ -45,6 +50,25 @@ LK_INLINE void v_transpose(vec r[4]) {
   r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
 }
 
+LK_INLINE vec v_from_bf16(const void *p) {
+  uint16x4_t x;
+  memcpy(&x, p, sizeof x);
+  return vreinterpretq_f32_u32(vshll_n_u16(x, 16));
+}
+LK_INLINE vec v_from_f16(const void *p) {
+  float16x4_t x;
+  memcpy(&x, p, sizeof x);
+  return vcvt_f32_f16(x);
+}
+LK_INLINE vec v_from_i8(const int8_t *p) {
+  int8x8_t x = vcreate_s8(0);
+  memcpy(&x, p, 4);
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(x))));
+}
+
 #include "gemm_template.h"
+#include "gemm_dequantize.h"
+
+const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};
 
 #endif

@@ -28,6 +28,14 @@ LK_INLINE vec v_mul(vec a, vec b) { return a * b; }
 LK_INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 LK_INLINE float v_sum(vec a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 
+// Holds the computation of x in its place, so that the compiler does not load everything first and
+// run out of registers.
+#if defined(__x86_64__)
+#define V_PIN(x) __asm__ volatile("" : "+x"(x) : : "memory")
+#else
+#define V_PIN(x) (void)0
+#endif
+
 // The first `count` elements, 0 < count <= VLEN; the others are 0 and not touched.
 LK_INLINE vec v_load_part(const float *p, ptrdiff_t count) {
   vec x = v_zero();
@@ -44,4 +52,23 @@ LK_INLINE void v_transpose(vec r[4]) {
   for (int i = 0; i < 4; i++) r[i] = t[i];
 }
 
+LK_INLINE vec v_from_bf16(const void *p) {
+  vec x;
+  for (int i = 0; i < 4; i++) {
+    uint16_t half;
+    memcpy(&half, (const char *)p + 2 * i, 2);
+    x[i] = lk_float_of_bits((uint32_t)half << 16);
+  }
+  return x;
+}
+LK_INLINE vec v_from_f16(const void *p) {
+  vec x;
+  for (int i = 0; i < 4; i++) x[i] = lk_float_of_half((const char *)p + 2 * i);
+  return x;
+}
+LK_INLINE vec v_from_i8(const int8_t *p) { return (vec){p[0], p[1], p[2], p[3]}; }
+
 #include "gemm_template.h"
+#include "gemm_dequantize.h"
+
+const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};

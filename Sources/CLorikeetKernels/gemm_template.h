@@ -22,7 +22,8 @@ typedef struct {
 // acc[i][j] = sum over p of P[i, p] V[p, j]; C = alpha acc + beta C.
 LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const float *p,
                                 ptrdiff_t row, ptrdiff_t step, const float *v, ptrdiff_t ldv,
-                                float alpha, float beta, float *c, ptrdiff_t ldc) {
+                                float alpha, float beta, float *c, ptrdiff_t ldc,
+                                const float *ahead, ptrdiff_t ahead_row) {
   vec acc[MR][NV];
   const float *base[(MR + 2) / 3];
 #pragma clang loop unroll(full)
@@ -36,6 +37,7 @@ LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const f
   }
 #pragma clang loop unroll_count(2)
   for (ptrdiff_t q = 0; q < k; q++) {
+    __builtin_prefetch(ahead + (q & 15) * ahead_row + (q & -16), 0, 2);
     vec right[NV];
 #pragma clang loop unroll(full)
     for (int j = 0; j < nv; j++) right[j] = v_load(v + j * VLEN);
@@ -43,7 +45,10 @@ LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const f
     for (int i = 0; i < mr; i++) {
       vec left = v_set1(base[i / 3][(i % 3) * row]);
 #pragma clang loop unroll(full)
-      for (int j = 0; j < nv; j++) acc[i][j] = v_fma(left, right[j], acc[i][j]);
+      for (int j = 0; j < nv; j++) {
+        acc[i][j] = v_fma(left, right[j], acc[i][j]);
+        V_PIN(acc[i][j]);
+      }
     }
 #pragma clang loop unroll(full)
     for (int i = 0; i < mr; i += 3) base[i / 3] += step;
@@ -64,13 +69,14 @@ LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const f
 
 typedef void tile_function(ptrdiff_t k, const float *p, ptrdiff_t row, ptrdiff_t step,
                            const float *v, ptrdiff_t ldv, float alpha, float beta, float *c,
-                           ptrdiff_t ldc);
+                           ptrdiff_t ldc, const float *ahead, ptrdiff_t ahead_row);
 
 #define TILE(mr, nv)                                                                               \
   static TARGET void tile_##mr##_##nv(ptrdiff_t k, const float *p, ptrdiff_t row, ptrdiff_t step,  \
                                       const float *v, ptrdiff_t ldv, float alpha, float beta,      \
-                                      float *c, ptrdiff_t ldc) {                                   \
-    tile_body(mr, nv, k, p, row, step, v, ldv, alpha, beta, c, ldc);                               \
+                                      float *c, ptrdiff_t ldc, const float *ahead,                 \
+                                      ptrdiff_t ahead_row) {                                       \
+    tile_body(mr, nv, k, p, row, step, v, ldv, alpha, beta, c, ldc, ahead, ahead_row);             \
   }
 #if NV == 2
 #define TILES(mr) TILE(mr, 1) TILE(mr, 2)
@@ -157,26 +163,39 @@ static TARGET void merge_transposed(const float *tile, ptrdiff_t rows, ptrdiff_t
 
 // MARK: packing
 
-// Copies V [k, columns] into panels [k][NR] side by side; the last one is filled up with zeros.
-static TARGET void pack_panels(view v, ptrdiff_t k, ptrdiff_t columns, float *out) {
+// Copies V [k, columns], whose rows are contiguous, into panels [k][NR] side by side; the last one
+// is filled up with zeros.
+static TARGET void pack_contiguous(view v, ptrdiff_t k, ptrdiff_t columns, float *out) {
+  ptrdiff_t whole = columns / NR * NR;
+  for (ptrdiff_t p = 0; p < k; p++) {
+    const float *from = v.at + p * v.rows, *later = from + 8 * v.rows;
+    float *to = out + p * NR;
+    for (ptrdiff_t first = 0; first < whole; first += NR, to += k * NR) {
+#pragma clang loop unroll(full)
+      for (int j = 0; j < NR; j += VLEN) {
+        __builtin_prefetch(later + first + j, 0, 3);
+        v_store(to + j, v_load(from + first + j));
+      }
+    }
+    if (whole == columns) continue;
+#pragma clang loop unroll(full)
+    for (int j = 0; j < NR; j += VLEN) {
+      ptrdiff_t count = columns - whole - j;
+      vec x = v_zero();
+      if (count >= VLEN) {
+        x = v_load(from + whole + j);
+      } else if (count > 0) {
+        x = v_load_part(from + whole + j, count);
+      }
+      v_store(to + j, x);
+    }
+  }
+}
+
+// Copies V [k, columns], whose columns are contiguous, into the same panels.
+static TARGET void pack_transposed(view v, ptrdiff_t k, ptrdiff_t columns, float *out) {
   for (ptrdiff_t first = 0; first < columns; first += NR, out += k * NR) {
     ptrdiff_t width = columns - first < NR ? columns - first : NR;
-    if (v.columns == 1) {
-      const float *from = v.at + first;
-      for (ptrdiff_t p = 0; p < k; p++, from += v.rows) {
-#pragma clang loop unroll(full)
-        for (int j = 0; j < NR; j += VLEN) {
-          vec x = v_zero();
-          if (width >= j + VLEN) {
-            x = v_load(from + j);
-          } else if (width > j) {
-            x = v_load_part(from + j, width - j);
-          }
-          v_store(out + p * NR + j, x);
-        }
-      }
-      continue;
-    }
     for (ptrdiff_t j = 0; j < NR; j += VLEN) {
       ptrdiff_t lines = width - j < VLEN ? width - j : VLEN;
       const float *from = v.at + (first + j) * v.columns;
@@ -241,7 +260,7 @@ static TARGET void blocked(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, v
   // Rows that lie a multiple of 1 KiB apart compete for the same sets of the cache.
   int crowded = p.rows == 1 ? p.columns > 64 : p.rows % 256 == 0;
   // A copy of V is worth it only if enough panels of P meet it.
-  int in_place = v.columns == 1 && row_panels <= 2;
+  int in_place = v.columns == 1 && row_panels <= (v.rows % 256 == 0 ? 2 : 10);
 
   for (ptrdiff_t n0 = 0; n0 < n; n0 += BLOCK_COLUMNS) {
     ptrdiff_t columns = n - n0 < BLOCK_COLUMNS ? n - n0 : BLOCK_COLUMNS;
@@ -251,22 +270,31 @@ static TARGET void blocked(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, v
       float keep = k0 == 0 ? beta : 1;
       view source = {v.at + k0 * v.rows + n0 * v.columns, v.rows, v.columns};
       view rest = {source.at + whole * v.columns, v.rows, v.columns};
-      pack_panels(rest, kc, columns - whole, block);
+      if (v.columns == 1) {
+        pack_contiguous(rest, kc, columns - whole, block);
+      } else {
+        pack_transposed(rest, kc, columns, block);
+      }
       for (ptrdiff_t m0 = 0; m0 < m; m0 += height) {
         ptrdiff_t rows = m - m0 < height ? m - m0 : height;
         view left = {p.at + m0 * p.rows + k0 * p.columns, p.rows, p.columns};
         if (crowded && columns > 2 * NR) left = pack_rows(left, rows, kc, panel);
+        // The first pass over this panel of P asks for the next one, where that lies row by row.
+        const float *ahead = p.rows > 1 ? p.at + (m0 + height) * p.rows + k0 : left.at;
+        ptrdiff_t ahead_row = p.rows > 1 ? p.rows : 0;
         for (ptrdiff_t j = 0; j < columns; j += NR) {
+          if (j > 0) ahead = left.at, ahead_row = 0;
           ptrdiff_t width = columns - j < NR ? columns - j : NR;
           const float *right = j < whole ? source.at + j : block + (j - whole) * kc;
           ptrdiff_t ldv = j < whole ? v.rows : NR;
           tile_function *run = tiles[rows - 1][(width - 1) / VLEN];
           if (!transposed && width % VLEN == 0) {
             run(kc, left.at, left.rows, left.columns, right, ldv, alpha, keep,
-                c + m0 * ldc + n0 + j, ldc);
+                c + m0 * ldc + n0 + j, ldc, ahead, ahead_row);
             continue;
           }
-          run(kc, left.at, left.rows, left.columns, right, ldv, 1, 0, tile, NR);
+          run(kc, left.at, left.rows, left.columns, right, ldv, 1, 0, tile, NR, ahead,
+              ahead_row);
           if (transposed) {
             merge_transposed(tile, rows, width, alpha, keep, c + (n0 + j) * ldc + m0, ldc);
           } else {
@@ -386,6 +414,51 @@ static TARGET void narrow(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, co
   }
 }
 
+// C = alpha A B + beta C, where B has few columns: A B = A (B^T)^T, with a copy of B^T, slice by slice.
+static TARGET void narrow_columns(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+                                  const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+                                  float beta, float *c, ptrdiff_t ldc, float *workspace) {
+  const ptrdiff_t slice = 1024, line = slice + 16;
+  for (ptrdiff_t k0 = 0; k0 < k; k0 += slice) {
+    ptrdiff_t kc = k - k0 < slice ? k - k0 : slice;
+    for (ptrdiff_t p = 0; p < kc; p++) {
+      for (ptrdiff_t j = 0; j < n; j++) workspace[j * line + p] = b[(k0 + p) * ldb + j];
+    }
+    narrow(m, n, kc, alpha, a + k0, lda, workspace, line, k0 == 0 ? beta : 1, c, ldc);
+  }
+}
+
+// C = alpha A B + beta C, where A has few rows: rows of B are read whole, eight at a time.
+static TARGET void few_rows(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, const float *a,
+                            ptrdiff_t row, ptrdiff_t step, const float *b, ptrdiff_t ldb,
+                            float beta, float *c, ptrdiff_t ldc) {
+  for (ptrdiff_t p = 0; p < k; p += 8) {
+    ptrdiff_t count = k - p < 8 ? k - p : 8;
+    float keep = p == 0 ? beta : 1;
+    for (ptrdiff_t i = 0; i < m; i++) {
+      vec left[8];
+      for (ptrdiff_t q = 0; q < count; q++) left[q] = v_set1(alpha * a[i * row + (p + q) * step]);
+      for (ptrdiff_t j = 0; j < n; j += VLEN) {
+        float *out = c + i * ldc + j;
+        const float *right = b + p * ldb + j;
+        ptrdiff_t width = n - j < VLEN ? n - j : VLEN;
+        vec x = v_zero();
+        if (keep != 0) x = v_mul(v_set1(keep), width == VLEN ? v_load(out) : v_load_part(out, width));
+        if (width == VLEN && count == 8) {
+#pragma clang loop unroll(full)
+          for (int q = 0; q < 8; q++) x = v_fma(left[q], v_load(right + q * ldb), x);
+          v_store(out, x);
+          continue;
+        }
+        for (ptrdiff_t q = 0; q < count; q++) {
+          x = v_fma(left[q], v_load_part(right + q * ldb, width), x);
+        }
+        v_store_part(out, x, width);
+      }
+    }
+  }
+}
+
 // MARK: the choice
 
 static TARGET void scale_only(ptrdiff_t m, ptrdiff_t n, float beta, float *c, ptrdiff_t ldc) {
@@ -403,9 +476,17 @@ static TARGET void sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptr
     scale_only(m, n, beta, c, ldc);
     return;
   }
-  const ptrdiff_t few = VLEN / 2;
+  const ptrdiff_t few = 12;
   if (!trans_a && trans_b && (m <= few || n <= few) && k >= 2 * VLEN) {
     narrow(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    return;
+  }
+  if (!trans_a && !trans_b && n <= few && m > few && k >= 2 * VLEN) {
+    narrow_columns(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, workspace);
+    return;
+  }
+  if (!trans_b && m <= 2) {
+    few_rows(m, n, k, alpha, a, trans_a ? 1 : lda, trans_a ? lda : 1, b, ldb, beta, c, ldc);
     return;
   }
   int exchanged;
@@ -428,5 +509,3 @@ static TARGET void sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptr
     blocked(m, n, k, alpha, left, right, beta, c, ldc, 0, workspace);
   }
 }
-
-const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm};

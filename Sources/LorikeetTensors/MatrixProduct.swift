@@ -2,7 +2,6 @@
 
 internal import CLorikeetKernels
 internal import COpenBLAS
-internal import Foundation
 
 /// C = alpha op(A) op(B) + beta C over row-major matrices, split over the thread pool.
 ///
@@ -53,31 +52,6 @@ package func serialMatrixProduct(
     lk_sgemm(
       transposeA ? 1 : 0, transposeB ? 1 : 0, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil)
   }
-}
-
-/// Who multiplies matrices.
-package enum MatrixProductEngine: String, Sendable {
-  case own
-  case openBLAS = "openblas"
-
-  /// The engine of this process: what the environment variable `LORIKEET_GEMM` names (`own`,
-  /// `openblas`), else our kernels where they are the faster ones.
-  ///
-  /// They have been measured against OpenBLAS on x86 only; elsewhere OpenBLAS is trusted.
-  package static let chosen: MatrixProductEngine = {
-    if let name = ProcessInfo.processInfo.environment["LORIKEET_GEMM"],
-      let engine = MatrixProductEngine(rawValue: name)
-    {
-      return engine
-    }
-    return ["avx512", "avx2"].contains(instructionSet) ? .own : .openBLAS
-  }()
-
-  /// The instruction set that our kernels use here: "avx512", "avx2", "neon" or "portable".
-  package static var instructionSet: String { String(cString: lk_isa()) }
-
-  /// OpenBLAS is called from the threads of our pool and must not start its own.
-  fileprivate static let pinOpenBLAS: Void = openblas_set_num_threads(1)
 }
 
 /// How the result of a product is cut into tiles, one for a task.

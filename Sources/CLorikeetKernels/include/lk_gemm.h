@@ -10,6 +10,11 @@
 extern "C" {
 #endif
 
+// How weights are stored; the formats of blocks are those of GGUF: 32 values each, a float16 scale d
+// first (Q4_1: then a float16 minimum), then 32 int8, or 16 bytes of two 4-bit values, low halves
+// first.
+typedef enum lk_format { LK_BF16, LK_F16, LK_Q8_0, LK_Q4_0, LK_Q4_1 } lk_format;
+
 // The kernels of one instruction set. All run in the calling thread.
 typedef struct lk_kernels {
   // "avx512", "avx2", "neon" or "portable".
@@ -22,6 +27,10 @@ typedef struct lk_kernels {
   void (*sgemm)(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
                 const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
                 ptrdiff_t ldc, float *workspace);
+
+  // Converts `count` stored values, whole blocks, to float32; `from` may have any alignment. Exact
+  // but for Q4_1, whose sums are rounded once.
+  void (*dequantize)(lk_format format, const void *from, float *to, ptrdiff_t count);
 } lk_kernels;
 
 // The kernels chosen for this machine: the widest that it has, or those that the environment
@@ -41,6 +50,17 @@ size_t lk_sgemm_workspace(void);
 void lk_sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
               const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c,
               ptrdiff_t ldc, float *workspace);
+
+// The chosen kernels' dequantize.
+void lk_dequantize(lk_format format, const void *from, float *to, ptrdiff_t count);
+
+// The calling thread's own workspace for sgemm.
+float *lk_thread_workspace(void);
+
+// LK_SCRATCH_FLOATS floats, 64-byte aligned, that belong to the calling thread; sgemm leaves them
+// alone.
+#define LK_SCRATCH_FLOATS 65536
+float *lk_thread_scratch(void);
 
 // Tells the processor that the thread is waiting in a loop.
 static inline void lk_spin_pause(void) {
