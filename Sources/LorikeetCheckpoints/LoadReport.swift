@@ -11,6 +11,12 @@ public struct LoadReport: Sendable, Equatable, CustomStringConvertible {
     public let found: Shape
     /// The shape in the model.
     public let expected: Shape
+
+    package init(name: String, found: Shape, expected: Shape) {
+      self.name = name
+      self.found = found
+      self.expected = expected
+    }
   }
 
   /// Tensors of the model that the file does not have, sorted.

@@ -144,7 +144,7 @@ private struct HeaderParser {
       guard range.lowerBound == end else {
         let what = range.lowerBound < end ? "overlaps" : "leaves a gap after"
         throw problem(
-          "its place \(range.lowerBound)..<\(range.upperBound) \(what) \(previous)", name)
+          "its place \(range) \(what) \(previous)", name)
       }
       (end, previous) = (range.upperBound, name)
     }
