@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetTensors
+
+extension StoredTensor {
+  /// Whether no value is NaN or infinite; in block formats, whether no scale is. Reads every byte.
+  public var isFinite: Bool {
+    withBytes { bytes in
+      switch dtype {
+      case .float64: allFinite(bytes, exponent: 0x7FF0_0000_0000_0000 as UInt64)
+      case .float32: allFinite(bytes, exponent: 0x7F80_0000 as UInt32)
+      case .float16: allFinite(bytes, exponent: 0x7C00 as UInt16)
+      case .bfloat16: allFinite(bytes, exponent: 0x7F80 as UInt16)
+      case .q8_0, .q4_0, .q4_1:
+        stride(from: 0, to: bytes.count, by: dtype.blockBytes).allSatisfy { block in
+          // float16 at the start of each block: the scale, and for Q4_1 the minimum behind it.
+          (0..<(dtype == .q4_1 ? 2 : 1)).allSatisfy {
+            let bits = bytes.loadUnaligned(fromByteOffset: block + 2 * $0, as: UInt16.self)
+            return bits & 0x7C00 != 0x7C00
+          }
+        }
+      case .int64, .int32, .int16, .int8, .uint8, .bool: true
+      }
+    }
+  }
+}
+
+/// Whether no element has all bits of the exponent set. A block is summed up before each test, so
+/// that the loop has no branch.
+private func allFinite<Bits: FixedWidthInteger & BitwiseCopyable>(
+  _ bytes: UnsafeRawBufferPointer, exponent: Bits
+) -> Bool {
+  let size = MemoryLayout<Bits>.size
+  for start in stride(from: 0, to: bytes.count, by: size * 4096) {
+    var bad: Bits = 0
+    for offset in stride(from: start, to: min(start + size * 4096, bytes.count), by: size) {
+      let bits = bytes.loadUnaligned(fromByteOffset: offset, as: Bits.self)
+      bad |= bits & exponent == exponent ? 1 : 0
+    }
+    if bad != 0 { return false }
+  }
+  return true
+}
