@@ -76,7 +76,8 @@ public struct LayerScope {
       // A missing tensor is reported when the reader's account is closed; until then zeros stand in.
       parameter =
         if let tensor = reader.tensor(storedName, shape) {
-          Parameter(name: storedName, tensor)
+          tensor.dtype.isFloatingPoint
+            ? Parameter(name: storedName, tensor) : Parameter(name: storedName, tensor.tensor())
         } else {
           Parameter(name: storedName, Tensor(repeating: 0, shape))
         }

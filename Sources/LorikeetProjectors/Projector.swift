@@ -2,6 +2,7 @@
 
 public import LorikeetAutograd
 public import LorikeetLayers
+public import LorikeetTensors
 
 /// A map from image features to the decoder's embeddings.
 public protocol Projector: AnyObject {
@@ -14,4 +15,15 @@ public protocol Projector: AnyObject {
 public enum ProjectorKind: String, Sendable, Codable, CaseIterable {
   case linear
   case mlp
+
+  /// Builds a projector of this kind; a kind makes of the options what it can.
+  public func make(
+    _ scope: LayerScope, inputs: Int, outputs: Int, activation: Activation, bias: Bool
+  ) -> any Projector {
+    switch self {
+    case .linear: LinearProjector(scope, inputs: inputs, outputs: outputs, bias: bias)
+    case .mlp:
+      MLPProjector(scope, inputs: inputs, outputs: outputs, activation: activation, bias: bias)
+    }
+  }
 }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Kernels {
+  /// Matrices of equal row counts side by side.
+  package static func joinColumns(_ parts: [Tensor]) -> Tensor {
+    let rows = parts.first?.rows ?? 0
+    precondition(parts.allSatisfy { $0.rows == rows }, "joinColumns: \(parts.map(\.shape))")
+    let width = parts.reduce(0) { $0 + $1.width }
+    var result = Tensor(uninitialized: [rows, width])
+    result.withMutablePointer { output in
+      var start = 0
+      for part in parts {
+        part.withPointer { input in
+          for row in 0..<rows {
+            (output + row * width + start).update(
+              from: input + row * part.width, count: part.width)
+          }
+        }
+        start += part.width
+      }
+    }
+    return result
+  }
+
+  /// Some columns of a matrix, copied.
+  package static func columns(_ x: Tensor, _ range: Range<Int>) -> Tensor {
+    precondition(range.upperBound <= x.width, "columns: \(range) of \(x.shape)")
+    var result = Tensor(uninitialized: [x.rows, range.count])
+    result.withMutablePointer { output in
+      x.withPointer { input in
+        for row in 0..<x.rows {
+          (output + row * range.count).update(
+            from: input + row * x.width + range.lowerBound, count: range.count)
+        }
+      }
+    }
+    return result
+  }
+}

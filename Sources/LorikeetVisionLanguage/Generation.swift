@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetAutograd
+internal import LorikeetLayers
+public import LorikeetMissingModality
+internal import LorikeetTensors
+public import LorikeetTextDecoders
+
+/// How an answer is written.
+public struct GenerationOptions: Sendable {
+  /// Tokens at the most.
+  public var maxTokens = 64
+  public var sampler = Sampler.greedy
+  /// Tokens that end the answer, beside the decoder's own.
+  public var endTokens: Set<Int> = []
+  /// Whether the decoder's own end tokens end the answer.
+  public var stopsAtEnd = true
+
+  public init() {}
+}
+
+extension VisionLanguageModel {
+  /// Writes an answer to each sequence, all at once, through a cache.
+  ///
+  /// - Parameter onToken: told the sequence and each of its tokens as they come.
+  /// - Returns: the tokens of each answer, without the one that ended it.
+  public func generate(
+    _ sequences: [TokenSequence], _ options: GenerationOptions,
+    missing: any MissingModalityStrategy = DropRows(), positions: PrunedPositions = .original,
+    onToken: (Int, Int) -> Void = { _, _ in }
+  ) -> [[Int]] {
+    var answers: [[Int]] = Array(repeating: [], count: sequences.count)
+    guard !sequences.isEmpty, options.maxTokens > 0 else { return answers }
+    var batch = pack(sequences, missing: missing, positions: positions, tape: .inference)
+    let cache = decoder.makeCache(
+      slots: sequences.count, capacity: (batch.lengths.max() ?? 0) + options.maxTokens)
+    let ends = options.endTokens.union(options.stopsAtEnd ? decoder.endTokens : [])
+    var samplers = Array(repeating: options.sampler, count: sequences.count)
+    // The position of the next token of each sequence.
+    var next: [Int] = []
+    var end = 0
+    for length in batch.lengths {
+      end += length
+      next.append(length > 0 ? batch.positions[end - 1] + 1 : 0)
+    }
+    var active = sequences.indices.filter { batch.lengths[$0] > 0 }
+    var hidden = hiddenStates(batch, tape: .inference, cache: cache)
+    end = 0
+    var rows = batch.lengths.map { length in
+      end += length
+      return end - 1
+    }
+    for step in 0..<options.maxTokens {
+      let selected = Tape.inference.selectRows(hidden, active.map { rows[$0] })
+      let logits = Tape.inference.linear(selected, decoder.head).value
+      var going: [Int] = []
+      for (line, sequence) in active.enumerated() {
+        let token = samplers[sequence].next(logits.rows(line..<line + 1).values)
+        if ends.contains(token) { continue }
+        answers[sequence].append(token)
+        onToken(sequence, token)
+        going.append(sequence)
+      }
+      active = going
+      guard !active.isEmpty, step + 1 < options.maxTokens else { break }
+      let embedded = Tape.inference.embed(
+        decoder.embeddings, active.map { answers[$0].last ?? 0 })
+      batch = PackedBatch(
+        embeddings: embedded, lengths: sequences.indices.map { active.contains($0) ? 1 : 0 },
+        positions: active.map { next[$0] },
+        modalities: ModalityLayout(.text, rows: active.count), targets: [], targetCounts: [])
+      for (row, sequence) in active.enumerated() {
+        next[sequence] += 1
+        rows[sequence] = row
+      }
+      hidden = hiddenStates(batch, tape: .inference, cache: cache)
+    }
+    return answers
+  }
+}

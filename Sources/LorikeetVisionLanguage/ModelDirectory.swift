@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetCheckpoints
+public import LorikeetLayers
+public import LorikeetVisionEncoders
+
+/// A model of any kind that a directory may hold.
+public enum LoadedModel {
+  /// A language model, with or without eyes.
+  case language(VisionLanguageModel)
+  case encoder(any VisionEncoder, ModuleIndex)
+
+  public var index: ModuleIndex {
+    switch self {
+    case .language(let model): model.index
+    case .encoder(_, let index): index
+    }
+  }
+}
+
+/// A Hugging Face model directory: `config.json` and weights.
+public struct ModelDirectory: Sendable {
+  public let path: String
+
+  public init(_ path: String) { self.path = path }
+
+  var configurationPath: String { path + "/config.json" }
+
+  /// Opens the model; its weights stay mapped.
+  ///
+  /// - Parameter strict: whether tensors that are missing, unexpected or misshapen are an error.
+  /// - Throws: `CheckpointError` or `ConfigurationError` naming the file and the cause.
+  public func load(strict: Bool = true) throws -> LoadedModel {
+    let type = try JSONFile.decode(ModelType.self, from: configurationPath).name
+    if type == LlavaConfiguration.modelType {
+      return .language(try loadLlava(strict: strict))
+    }
+    if ModelFamilies.visionEncoders.contains(where: { $0.modelTypes.contains(type) }) {
+      let configuration = try JSONFile.decode(
+        AnyVisionEncoderConfiguration.self, from: configurationPath
+      ).value
+      let reader = CheckpointReader(try Checkpoint(directory: path))
+      let index = ModuleIndex()
+      let encoder = configuration.makeEncoder(LayerScope(.checkpoint(reader), index: index))
+      try finish(reader, strict: strict, tied: false)
+      return .encoder(encoder, index)
+    }
+    let configuration = try JSONFile.decode(
+      AnyTextDecoderConfiguration.self, from: configurationPath
+    ).value
+    let reader = CheckpointReader(try Checkpoint(directory: path))
+    let model = VisionLanguageModel(configuration, .checkpoint(reader))
+    try finish(reader, strict: strict, tied: configuration.tiesEmbeddings)
+    return .language(model)
+  }
+
+  /// Opens a model that must be a language model.
+  public func loadLanguageModel(strict: Bool = true) throws -> VisionLanguageModel {
+    guard case .language(let model) = try load(strict: strict) else {
+      throw ConfigurationError(
+        path: configurationPath,
+        "this is an image encoder alone; a language or vision-language model is needed "
+          + "(lorikeet assemble joins an encoder and a decoder)")
+    }
+    return model
+  }
+
+  private func loadLlava(strict: Bool) throws -> VisionLanguageModel {
+    let configuration = try JSONFile.decode(LlavaConfiguration.self, from: configurationPath)
+    // The second layout in circulation has the names of transformers' modules.
+    let reader = CheckpointReader(try Checkpoint(directory: path)).aliasing([
+      ("language_model.model", "model.language_model"), ("language_model.lm_head", "lm_head"),
+      ("vision_tower", "model.vision_tower"),
+      ("multi_modal_projector", "model.multi_modal_projector"),
+    ])
+    let source = LayerScope.Source.checkpoint(reader)
+    let model = try VisionLanguageModel(
+      configuration, .init(encoder: source, projector: source, decoder: source),
+      path: configurationPath)
+    try finish(reader, strict: strict, tied: configuration.text.tiesEmbeddings)
+    return model
+  }
+
+  private func finish(_ reader: CheckpointReader, strict: Bool, tied: Bool) throws {
+    // Buffers that old checkpoints hold, and the copy of tied embeddings.
+    reader.ignore {
+      $0.hasSuffix("rotary_emb.inv_freq") || $0.hasSuffix("position_ids")
+        || tied && $0.hasSuffix("lm_head.weight")
+    }
+    try reader.finish(strict: strict)
+  }
+}
