@@ -25,8 +25,8 @@ import Testing
     var samples: [CaptionSample] = []
     for sample in fixture.samples {
       let ours = try CaptionSample(prediction: sample.prediction, references: sample.references)
-      #expect(ours.prediction == sample.prediction_tokens)
-      #expect(ours.references == sample.reference_tokens)
+      #expect(ours.prediction == sample.predictionTokens)
+      #expect(ours.references == sample.referenceTokens)
       samples.append(ours)
     }
     let bleu = BLEU.corpus(samples)
@@ -37,19 +37,19 @@ import Testing
     for (index, expected) in fixture.samples.enumerated() {
       let each = BLEU.counts([samples[index]])[0].scores
       for n in 0..<4 { #expect(close(each[n], expected.bleu[n]), "\(expected.prediction)") }
-      #expect(close(rouge[index], expected.rouge_l), "\(expected.prediction)")
-      #expect(close(ciderD[index], expected.cider_d), "\(expected.prediction)")
+      #expect(close(rouge[index], expected.rougeL), "\(expected.prediction)")
+      #expect(close(ciderD[index], expected.ciderD), "\(expected.prediction)")
       #expect(close(cider[index], expected.cider), "\(expected.prediction)")
     }
     let count = Double(samples.count)
-    #expect(close(rouge.reduce(0, +) / count, fixture.rouge_l))
-    #expect(close(ciderD.reduce(0, +) / count, fixture.cider_d))
+    #expect(close(rouge.reduce(0, +) / count, fixture.rougeL))
+    #expect(close(ciderD.reduce(0, +) / count, fixture.ciderD))
     #expect(close(cider.reduce(0, +) / count, fixture.cider))
   }
 
   @Test func clippingCountsARepeatedWordAtMostAsOftenAsAReference() throws {
-    // The example of Papineni et al.: 7 times "the"; "the cat is on the mat" has it twice, so BLEU-1
-    // = 2 / 7. The lengths 7 and 6 (closest of 6 and 7 is 7) bring no penalty.
+    // The example of Papineni et al.: 7 times "the"; "the cat is on the mat" has it twice, so
+    // BLEU-1 = 2 / 7. The lengths 7 and 6 (closest of 6 and 7 is 7) bring no penalty.
     let sample = try CaptionSample(
       prediction: "the the the the the the the",
       references: ["the cat is on the mat", "there is a cat on the mat"])

@@ -11,9 +11,9 @@ import Testing
     let scores = try ClassificationScores(
       truth: fixture.truth, predicted: fixture.predicted, classes: fixture.names)
     #expect(close(scores.accuracy, fixture.accuracy))
-    #expect(close(scores.macroF1, fixture.macro_f1))
-    #expect(close(scores.macroPrecision, fixture.macro_precision))
-    #expect(close(scores.macroRecall, fixture.macro_recall))
+    #expect(close(scores.macroF1, fixture.macroF1))
+    #expect(close(scores.macroPrecision, fixture.macroPrecision))
+    #expect(close(scores.macroRecall, fixture.macroRecall))
     #expect(scores.classes.map(\.name) == fixture.classes.map(\.name))
     #expect(!scores.classes.map(\.name).contains("never"))
     for (ours, expected) in zip(scores.classes, fixture.classes) {
@@ -26,7 +26,7 @@ import Testing
     #expect(close(try #require(auroc), fixture.auroc))
     let error = try RankingScores.expectedCalibrationError(
       confidences: fixture.confidences, correct: fixture.correct, bins: 10)
-    #expect(close(try #require(error), fixture.calibration_error_10))
+    #expect(close(try #require(error), fixture.calibrationError10))
   }
 
   @Test func smallMatrixByHand() throws {

@@ -15,17 +15,17 @@ enum MetricsFixtures {
     struct Sample: Decodable {
       let prediction: String
       let references: [String]
-      let prediction_tokens: [String]
-      let reference_tokens: [[String]]
+      let predictionTokens: [String]
+      let referenceTokens: [[String]]
       let bleu: [Double]
-      let rouge_l: Double
-      let cider_d: Double
+      let rougeL: Double
+      let ciderD: Double
       let cider: Double
     }
     let samples: [Sample]
     let bleu: [Double]
-    let rouge_l: Double
-    let cider_d: Double
+    let rougeL: Double
+    let ciderD: Double
     let cider: Double
   }
 
@@ -41,16 +41,16 @@ enum MetricsFixtures {
     let truth: [Int]
     let predicted: [Int]
     let accuracy: Double
-    let macro_f1: Double
-    let macro_precision: Double
-    let macro_recall: Double
+    let macroF1: Double
+    let macroPrecision: Double
+    let macroRecall: Double
     let classes: [Row]
     let scores: [Double]
     let positive: [Bool]
     let auroc: Double
     let confidences: [Double]
     let correct: [Bool]
-    let calibration_error_10: Double
+    let calibrationError10: Double
   }
 
   struct BootstrapCase: Decodable {
@@ -68,7 +68,9 @@ enum MetricsFixtures {
 
   static func load<T: Decodable>(_ name: String, as type: T.Type) throws -> T {
     let data = try Data(contentsOf: URL(filePath: Fixtures.path("metrics/\(name)")))
-    return try JSONDecoder().decode(type, from: data)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(type, from: data)
   }
 }
 

@@ -125,7 +125,7 @@ private final class Folder {
     let folder = try Folder()
     var time = 1_700_000_000.25
     let writer = try TensorBoardWriter(
-      directory: folder.path + "/new/logs", resumingFrom: 300, host: "a host/é"
+      directory: folder.path + "/new/logs", resumingFrom: 299, host: "a host/é"
     ) { time }
     #expect(writer.path == folder.path + "/new/logs/events.out.tfevents.1700000000.a-host-é")
     time += 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes Tests/Fixtures/metrics: expected values of the metrics and of TensorBoard's event files.
 
-Requirements (pinned): numpy==2.4.6 pycocoevalcap==1.2 tensorboard==2.21.0, and a Java runtime for the
-Stanford tokeniser that pycocoevalcap carries.
+Requirements: requirements-metrics.txt, and a Java runtime for the Stanford tokeniser that pycocoevalcap
+carries.
 
     python Tests/Reference/make_metrics.py Tests/Fixtures/metrics
 
@@ -219,15 +219,32 @@ def classification_fixture(seed=3):
 def bootstrap_fixture(seed=42):
     values = np.random.default_rng(1).gamma(2.0, size=50)
     mask = (1 << 64) - 1
-    state = seed
 
-    def draw(n):
-        nonlocal state
-        state = (state + 0x9E3779B97F4A7C15) & mask
-        z = state
+    def splitmix(i):
+        z = (seed + i * 0x9E3779B97F4A7C15) & mask
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-        return ((z ^ (z >> 31)) * n) >> 64
+        return z ^ (z >> 31)
+
+    s = [splitmix(i) for i in range(1, 5)]
+    rotate = lambda x, k: ((x << k) | (x >> (64 - k))) & mask
+
+    def xoshiro():
+        result = (rotate((s[1] * 5) & mask, 7) * 9) & mask
+        t = (s[1] << 17) & mask
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = rotate(s[3], 45)
+        return result
+
+    def draw(n):
+        while True:
+            value = xoshiro()
+            if value < mask - mask % n:
+                return value % n
 
     draws = [[draw(50) for _ in range(50)] for _ in range(500)]
     result = {"values": values.tolist(), "seed": seed, "resamples": 500}

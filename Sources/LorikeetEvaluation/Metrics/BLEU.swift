@@ -5,8 +5,8 @@ internal import Foundation
 /// BLEU-1 to BLEU-4 of captions.
 ///
 /// BLEU-n = brevity · (∏ₖ₌₁ⁿ correctₖ / guessedₖ)^(1/n), where correctₖ counts the k-grams of the
-/// prediction clipped to the most that one reference has of them, and brevity = exp(1 - r/c) when the
-/// predictions (c words) are shorter than the references (r words, the closest length for each
+/// prediction clipped to the most that one reference has of them, and brevity = exp(1 - r/c) when
+/// the predictions (c words) are shorter than the references (r words, the closest length for each
 /// sample, the shorter of two equally close). Counts are summed over the samples before dividing.
 ///
 /// Source: Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", ACL

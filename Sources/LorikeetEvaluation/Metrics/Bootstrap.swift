@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LorikeetTensors
+
 /// Confidence intervals by resampling.
 ///
 /// The samples are drawn again with replacement, as many as there are, and the statistic computed
@@ -58,10 +60,10 @@ public enum Bootstrap {
     _ resample: (() -> Int) -> Double
   ) -> Interval {
     guard n > 0 else { return Interval(estimate: estimate, lower: .nan, upper: .nan) }
-    var generator = SplitMix64(seed: seed)
+    var stream = RandomStream(seed: seed)
     var values: [Double] = []
     for _ in 0..<max(resamples, 0) {
-      let value = resample { generator.index(below: n) }
+      let value = resample { stream.index(below: n) }
       if !value.isNaN { values.append(value) }
     }
     values.sort()
@@ -78,22 +80,4 @@ public enum Bootstrap {
     guard index + 1 < sorted.count else { return last }
     return sorted[index] + (sorted[index + 1] - sorted[index]) * (position - Double(index))
   }
-}
-
-/// The generator of Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
-private struct SplitMix64 {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// The high half of a 128-bit product; its bias of n / 2⁶⁴ is of no account here.
-  mutating func index(below n: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(n)).high) }
 }

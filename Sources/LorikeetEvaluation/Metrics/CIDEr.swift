@@ -4,8 +4,8 @@ internal import Foundation
 
 /// CIDEr and CIDEr-D of captions.
 ///
-/// Each caption becomes, for each n from 1 to 4, a vector over n-grams of count · (ln N - ln df): N is
-/// the number of samples, df in how many of them some reference has the n-gram (at least 1).
+/// Each caption becomes, for each n from 1 to 4, a vector over n-grams of count · (ln N - ln df): N
+/// is the number of samples, df in how many of them some reference has the n-gram (at least 1).
 ///
 /// - `plain`: CIDEr = 10 · mean over n and references of the cosine of prediction and reference.
 /// - `d`: CIDEr-D also clips the prediction's entries to the reference's and multiplies by

@@ -3,10 +3,10 @@
 /// Splits captions into the words that caption metrics count.
 ///
 /// Follows the Penn Treebank conventions as coco-caption applies them (Stanford `PTBTokenizer` with
-/// `-lowerCase`, then its list of punctuation removed): lower case; `don't` becomes `do n't`, `it's`
-/// becomes `it 's`, `cannot` becomes `can not`; quotes, dashes and `. ? ! , : ;` disappear; hyphenated
-/// words, decimals, times and dotted abbreviations stay whole; brackets become `-lrb-`, `-rrb-` and
-/// so on and stay, as they do there.
+/// `-lowerCase`, then its list of punctuation removed): lower case; `don't` becomes `do n't`,
+/// `it's` becomes `it 's`, `cannot` becomes `can not`; quotes, dashes and `. ? ! , : ;` disappear;
+/// hyphenated words, decimals, times and dotted abbreviations stay whole; brackets become `-lrb-`,
+/// `-rrb-` and so on and stay, as they do there.
 ///
 /// Source: Chen et al., "Microsoft COCO Captions: Data Collection and Evaluation Server", 2015,
 /// https://arxiv.org/abs/1504.00325. An approximation by rules: it deviates on rare forms such as
@@ -116,7 +116,8 @@ private struct ChunkScanner {
     return text(start..<position)
   }
 
-  /// Whether the character stands inside a word, its neighbours on both sides belonging to the word.
+  /// Whether the character stands inside a word, its neighbours on both sides belonging to the
+  /// word.
   private func joins(_ current: Unicode.Scalar) -> Bool {
     guard let next = scalar(position + 1), isWordCharacter(next),
       let previous = scalar(position - 1)

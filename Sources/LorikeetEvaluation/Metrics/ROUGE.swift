@@ -2,8 +2,9 @@
 
 /// ROUGE-L of captions.
 ///
-/// With L the longest common subsequence of words, P = L / words of the prediction, R = L / words of
-/// the reference, each the largest over the references: score = (1 + β²) P R / (R + β² P), β = 1.2.
+/// score = (1 + β²) P R / (R + β² P) with β = 1.2, where L is the longest common subsequence of
+/// words, P = L / words of the prediction and R = L / words of the reference, each the largest over
+/// the references.
 ///
 /// Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004, section 3; the
 /// maxima over references and β as in coco-caption. As there, an empty caption counts as one empty

@@ -4,8 +4,8 @@
 public enum RankingScores {
   /// The area under the ROC curve of a binary classifier, in `0 ... 1`.
   ///
-  /// The probability that a positive sample scores above a negative one, ties counting half: (sum of
-  /// the positives' mid-ranks - p (p + 1) / 2) / (p n) for p positives and n negatives.
+  /// The probability that a positive sample scores above a negative one, ties counting half: (sum
+  /// of the positives' mid-ranks - p (p + 1) / 2) / (p n) for p positives and n negatives.
   ///
   /// Source: Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", 1982.
   /// - Returns: nil unless both classes occur and every score is a number.
@@ -30,8 +30,8 @@ public enum RankingScores {
     return (rankSum - p * (p + 1) / 2) / (p * Double(negatives))
   }
 
-  /// The expected calibration error, in `0 ... 1`: Σ over bins of the share of samples in the bin times
-  /// |accuracy - mean confidence| there, over equally wide bins of confidence, open below.
+  /// The expected calibration error, in `0 ... 1`: Σ over bins of the share of samples in the bin
+  /// times |accuracy - mean confidence| there, over equally wide bins of confidence, open below.
   ///
   /// Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
   /// - Parameter confidences: the probability given to the predicted class, in `0 ... 1`; others

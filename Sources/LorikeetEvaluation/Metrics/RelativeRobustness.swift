@@ -2,8 +2,8 @@
 
 /// How much of a score survives a corruption or a missing input.
 public enum RelativeRobustness {
-  /// 1 - (clean - corrupted) / clean: 1 when nothing is lost, 0 when everything is, above 1 when the
-  /// corruption helps. For scores where more is better.
+  /// 1 - (clean - corrupted) / clean: 1 when nothing is lost, 0 when everything is, above 1 when
+  /// the corruption helps. For scores where more is better.
   ///
   /// Source: Chen et al., "Benchmarking Robustness of Adaptation Methods on Pre-trained
   /// Vision-Language Models", NeurIPS 2023, https://arxiv.org/abs/2306.02080.

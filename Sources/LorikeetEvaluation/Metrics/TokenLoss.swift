@@ -4,8 +4,8 @@ internal import Foundation
 
 /// The negative log-likelihood of tokens, summed over samples of any length.
 ///
-/// loss = Σ -ln p(token) / tokens, in nats per token; perplexity = exp(loss). Every token counts the
-/// same, whatever sample it stands in.
+/// loss = Σ -ln p(token) / tokens, in nats per token; perplexity = exp(loss). Every token counts
+/// the same, whatever sample it stands in.
 public struct TokenLoss: Sendable, Equatable {
   /// Σ -ln p, in nats.
   public private(set) var sum = 0.0

@@ -92,16 +92,16 @@ extension Report.Gallery.Item {
       case false: "<span class=\"wrong\">✗ wrong</span>"
       default: ""
       }
+    let name: Markup = "<span dir=\"auto\" title=\"\(heading)\">\(heading)</span>"
     let head: Markup =
-      heading.isEmpty && isRight == nil
-      ? ""
-      : "<div class=\"head\"><span dir=\"auto\" title=\"\(heading)\">\(heading)</span>\(verdict)</div>"
+      heading.isEmpty && isRight == nil ? "" : "<div class=\"head\">\(name)\(verdict)</div>"
     let pairs = texts.map { "<dt>\($0.name)</dt><dd dir=\"auto\">\($0.value)</dd>" as Markup }
     let numbers = scores.map { "<span>\($0.name) <b>\($0.value)</b></span> " as Markup }
     let footer: Markup =
       numbers.isEmpty ? "" : "<div class=\"scores\">\(Markup.joined(numbers))</div>"
     return """
-      <li>\(picture.frame)<div class="body">\(head)<dl>\(Markup.joined(pairs))</dl>\(footer)</div></li>
+      <li>\(picture.frame)<div class="body">\(head)\
+      <dl>\(Markup.joined(pairs))</dl>\(footer)</div></li>
 
       """
   }

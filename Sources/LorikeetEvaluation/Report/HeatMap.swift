@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Report {
-  /// Numbers over two settings, the higher the stronger the colour: a score over the shares of missing
-  /// images and missing texts, for example.
+  /// Numbers over two settings, the higher the stronger the colour: a score over the shares of
+  /// missing images and missing texts, for example.
   public struct HeatMap: Sendable {
     public var title: String
     public var note: String
@@ -51,8 +51,8 @@ extension Report.HeatMap {
       let strength = span > 0 ? (value - range.lowerBound) / span : 0.5
       var content: Markup = "\(format.string(value))"
       if let interval = intervals.element(row)?.element(column).flatMap({ $0 }) {
-        content =
-          "\(content)<small>\(format.string(interval.lower)) – \(format.string(interval.upper))</small>"
+        let lower = format.string(interval.lower)
+        content = "\(content)<small>\(lower) – \(format.string(interval.upper))</small>"
       }
       return (strength, content)
     }
@@ -94,7 +94,7 @@ private struct HeatGrid {
         let (strength, content) = cell(row, column)
         guard let strength else { return "<td>\(content)</td>" }
         let value = min(max(strength, 0), 1)
-        // Where the ink must change to be read on the colour: in the dark earlier than in the light.
+        // Where the ink must change to be read on the colour: earlier in the dark.
         let style: Markup =
           value > 0.85 ? " class=\"strong\"" : value > 0.62 ? " class=\"mid\"" : ""
         return "<td\(style) style=\"--v:\(value)\">\(content)</td>"
@@ -103,7 +103,8 @@ private struct HeatGrid {
     }
     return """
       <div class="scroll"><table class="heat\(isDense ? " dense" : "" as Markup)">
-      <thead><tr><td class="corner"></td><th class="axis" colspan="\(columns.count)">\(columnName) →</th></tr>
+      <thead><tr><td></td>\
+      <th class="axis" colspan="\(columns.count)">\(columnName) →</th></tr>
       <tr><th class="axis">\(rowName) ↓</th>\(Markup.joined(heads))</tr></thead>
       <tbody>
       \(Markup.joined(lines))</tbody>

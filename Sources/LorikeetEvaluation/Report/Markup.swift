@@ -2,8 +2,8 @@
 
 /// HTML or SVG under construction.
 ///
-/// Literals are markup; strings put into them are text and come out escaped; only other `Markup` goes
-/// in as it is. So forgetting to escape is not possible:
+/// Literals are markup; strings put into them are text and come out escaped; only other `Markup`
+/// goes in as it is. So forgetting to escape is not possible:
 ///
 ///     let row: Markup = "<td>\(caption)</td>"
 package struct Markup: Sendable, ExpressibleByStringInterpolation {

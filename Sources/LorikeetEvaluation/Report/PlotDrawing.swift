@@ -177,8 +177,8 @@ struct PlotDrawing {
       """
   }
 
-  /// Where the label above a point is out of the line's way and inside the plot: -1 for its left, where
-  /// the line rises, 1 for its right, where it falls.
+  /// Where the label above a point is out of the line's way and inside the plot: -1 for its left,
+  /// where the line rises, 1 for its right, where it falls.
   private func tagSide(_ points: [Report.LinePlot.Point], _ position: Int) -> Double {
     let point = points[position]
     if x(point.x) > right - 24 { return -1 }

@@ -5,9 +5,9 @@ public import LorikeetTensors
 /// What an evaluation found, to be read by people: one HTML file that needs nothing beside it.
 ///
 /// A report is plain data: sections of blocks, each block a value of its own type (`Table`,
-/// `LinePlot`, `Gallery`, ...) in a file of its own that also renders it. The page has no scripts and
-/// no outside addresses, follows the reader's light or dark setting, and fits a phone. All texts are
-/// escaped: captions may hold anything.
+/// `LinePlot`, `Gallery`, ...) in a file of its own that also renders it. The page has no scripts
+/// and no outside addresses, follows the reader's light or dark setting, and fits a phone. All
+/// texts are escaped: captions may hold anything.
 public struct Report: Sendable {
   public var title: String
   public var subtitle: String

@@ -2,8 +2,8 @@
 
 /// The style sheet of reports.
 ///
-/// Colours are variables, set once for light and once for dark. The eight series colours keep apart for
-/// readers with colour-blindness; plots also tell series apart by the shape of their points.
+/// Colours are variables, set once for light and once for dark. The eight series colours keep apart
+/// for readers with colour-blindness; plots also tell series apart by the shape of their points.
 enum ReportStyle {
   static let sheet: Markup = """
     :root {
@@ -29,7 +29,8 @@ enum ReportStyle {
       color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
       "Liberation Sans", "DejaVu Sans", sans-serif;
     }
-    h1 { font-size: 2rem; line-height: 1.2; margin: 0; letter-spacing: -.015em; text-wrap: balance; }
+    h1 { font-size: 2rem; line-height: 1.2; margin: 0; letter-spacing: -.015em;
+      text-wrap: balance; }
     h2 {
       font-size: 1.3rem; line-height: 1.3; margin: 3rem 0 .75rem; padding-top: 1rem;
       border-top: 1px solid var(--line); letter-spacing: -.01em;
@@ -118,7 +119,8 @@ enum ReportStyle {
       font-size: .92rem; line-height: 1.45; }
     .gallery .head { display: flex; justify-content: space-between; gap: .75rem; font-size: .82rem;
       color: var(--soft); margin-bottom: .35rem; }
-    .gallery .head span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    .gallery .head span:first-child { overflow: hidden; text-overflow: ellipsis;
+      white-space: nowrap; }
     .right, .wrong { font-weight: 600; white-space: nowrap; margin-left: auto; }
     .right { color: var(--right); }
     .wrong { color: var(--wrong); }

@@ -52,7 +52,9 @@ extension Report {
 extension Report.Table {
   var markup: Markup {
     let heads = columns.map { column -> Markup in
-      "<th scope=\"col\"\(column.isNumeric ? " class=\"number\"" : "" as Markup)>\(column.name)</th>"
+      column.isNumeric
+        ? "<th scope=\"col\" class=\"number\">\(column.name)</th>"
+        : "<th scope=\"col\">\(column.name)</th>"
     }
     let best = columns.indices.map(bestValue)
     let lines = rows.map { row -> Markup in

@@ -13,8 +13,8 @@ package enum CRC32C {
     }
   }
 
-  /// The form that record files keep: rotated right by 15 bits, plus a constant, so that a checksum of
-  /// data that holds checksums stays strong.
+  /// The form that record files keep: rotated right by 15 bits, plus a constant, so that a checksum
+  /// of data that holds checksums stays strong.
   package static func masked(_ bytes: some Sequence<UInt8>) -> UInt32 {
     let crc = checksum(bytes)
     return (crc >> 15 | crc << 17) &+ 0xA282_EAD8

@@ -5,18 +5,19 @@ public import LorikeetTensors
 
 /// The course of a training run, `metrics.jsonl`: one JSON object a line, appended as it happens.
 ///
-/// Every line has `step`, then `split`, then what was measured, in the order given. Each line reaches
-/// the operating system whole, in one write, so a killed run leaves at most its last line cut short.
+/// Every line has `step`, then `split`, then what was measured, in the order given. Each line
+/// reaches the operating system whole, in one write, so a killed run leaves at most its last line
+/// cut short.
 public final class MetricsLog {
   public let path: String
   private let descriptor: Int32
 
   /// Starts a new log, or continues one.
   ///
-  /// - Parameter step: the step that training resumes from: the log is cut before its first line of a
-  ///   later step, and a cut-short last line goes as well. Nil empties the file.
-  /// - Throws: `FileError` if the file cannot be written, or is to be continued and a line of it is not
-  ///   a JSON object with a whole number `step`; the file is then left as it is.
+  /// - Parameter step: the step that training resumes from: the log is cut before its first line of
+  ///   a later step, and a cut-short last line goes as well. Nil empties the file.
+  /// - Throws: `FileError` if the file cannot be written, or is to be continued and a line of it is
+  ///   not a JSON object with a whole number `step`; the file is then left as it is.
   public init(path: String, resumingFrom step: Int? = nil) throws(FileError) {
     self.path = path
     var kept = 0

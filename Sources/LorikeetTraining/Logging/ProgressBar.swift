@@ -9,8 +9,8 @@ internal import Foundation
 ///
 ///     train  42% ━━━━━━━━━━──────────────  126/300  loss 2.314  35.2 samples/s  0:04 left
 ///
-/// Elsewhere (a file, a pipe) it is a plain line from time to time: at the start, when `interval` has
-/// passed or a tenth of the work is done, and at the end.
+/// Elsewhere (a file, a pipe) it is a plain line from time to time: at the start, when `interval`
+/// has passed or a tenth of the work is done, and at the end.
 public final class ProgressBar {
   /// Where lines go and how they look there.
   public struct Output {
@@ -150,8 +150,8 @@ public final class ProgressBar {
     return facts
   }
 
-  /// The line for a terminal: facts drop off at the end until a bar of ten columns fits, then the bar
-  /// goes, then the head is cut.
+  /// The line for a terminal: facts drop off at the end until a bar of ten columns fits, then the
+  /// bar goes, then the head is cut.
   private func line(columns: Int, time: Double) -> String {
     // The last column stays free: writing there makes some terminals wrap.
     let room = columns - 1

@@ -5,9 +5,9 @@ public import LorikeetTensors
 
 /// Scalars for TensorBoard: `events.out.tfevents.SECONDS.HOST` in a directory.
 ///
-/// The file is a sequence of records, each: length (uint64), masked CRC-32C of the length, an `Event`
-/// message, masked CRC-32C of the message, integers little-endian. The first event names the file
-/// version. Each record is written at once, so the plots follow the run.
+/// The file is a sequence of records, each: length (uint64), masked CRC-32C of the length, an
+/// `Event` message, masked CRC-32C of the message, integers little-endian. The first event names
+/// the file version. Each record is written at once, so the plots follow the run.
 public final class TensorBoardWriter {
   public let path: String
   private let descriptor: Int32
@@ -16,8 +16,8 @@ public final class TensorBoardWriter {
   /// Creates the directory if needed, and a new file in it.
   ///
   /// - Parameters:
-  ///   - step: where a resumed run continues; TensorBoard then forgets what earlier files say of this
-  ///     and later steps.
+  ///   - step: the step that training resumes from; TensorBoard then forgets what earlier files say
+  ///     of later steps.
   ///   - host: the machine's name, part of the file name.
   ///   - now: the time in seconds since 1970; the system's if nil.
   /// - Throws: `FileError` if the file cannot be created.
@@ -54,7 +54,7 @@ public final class TensorBoardWriter {
     descriptor = file
     self.path = path
     try write(EventMessage.fileVersion(time: time))
-    if let step { try write(EventMessage.sessionStart(time: time, step: Int64(step))) }
+    if let step { try write(EventMessage.sessionStart(time: time, step: Int64(step) &+ 1)) }
   }
 
   deinit { close(descriptor) }
@@ -104,6 +104,7 @@ package enum EventMessage {
     wallTime(time) + field(3, Array("brain.Event:2".utf8))
   }
 
+  /// Makes the reader drop what it has of this and later steps.
   package static func sessionStart(time: Double, step: Int64) -> [UInt8] {
     wallTime(time) + stepField(step) + field(7, [0x08, 0x01])
   }
