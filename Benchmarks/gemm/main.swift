@@ -4,10 +4,10 @@ import Foundation
 import LorikeetTensors
 
 // Times matrix products through the pool: gemmbench, with LORIKEET_THREADS, LORIKEET_GEMM and
-// LORIKEET_ISA in the environment.
+// LORIKEET_ISA in the environment; --float leaves out stored weights.
 let clock = ContinuousClock()
 /// The least time of many, in microseconds.
-func best(_ seconds: Double = 0.3, _ body: () -> Void) -> Double {
+func best(_ seconds: Double = 0.1, _ body: () -> Void) -> Double {
   var least = Duration.seconds(1000)
   let end = clock.now + .seconds(seconds)
   repeat { least = min(least, clock.measure(body)) } while clock.now < end
@@ -41,4 +41,28 @@ for (transA, transB, m, n, k) in shapes {
   print(
     "\(transA ? "T" : "N")\(transB ? "T" : "N") \(m) x \(n) x \(k): "
       + String(format: "%.1f us, %.1f GFLOP/s", time, rate))
+}
+for dtype in CommandLine.arguments.contains("--float")
+  ? [] : [DType.float32, .bfloat16, .q8_0, .q4_0, .q4_1]
+{
+  for (m, rows, columns) in [(1, 1536, 576), (1, 49152, 576), (64, 1536, 576), (512, 1536, 576)] {
+    let bytes = [UInt8](repeating: 0x21, count: dtype.byteCount(elements: rows * columns) ?? 0)
+    let x = [Float](repeating: 1, count: m * rows)
+    var y = [Float](repeating: 0, count: m * rows)
+    var times = [Double]()
+    for transposed in [true, false] {
+      times.append(
+        best {
+          bytes.withUnsafeBytes {
+            matrixProduct(
+              x, ldx: transposed ? columns : rows,
+              stored: StoredMatrix($0.baseAddress!, dtype, rows: rows, columns: columns),
+              transposed: transposed, into: &y, ldy: transposed ? rows : columns, m: m)
+          }
+        })
+    }
+    print(
+      "\(dtype.rawValue) \(m) x \(rows) x \(columns): "
+        + String(format: "forward %.1f us, backward %.1f us", times[0], times[1]))
+  }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conversion of stored weights, written once over the vector type of the file that includes this one.
+// Conversion of stored weights, written once over the vector type of the including file.
 
 // d q + b for 32 values q.
 LK_INLINE TARGET void affine_block(const int8_t *q, float scale, float offset, float *to) {

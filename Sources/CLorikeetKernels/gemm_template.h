@@ -363,7 +363,8 @@ typedef void dots_function(ptrdiff_t k, float alpha, const float *a, ptrdiff_t l
   }
 #if DOT_J == 6
 #define DOTS_ROW(i) DOTS(i, 1) DOTS(i, 2) DOTS(i, 3) DOTS(i, 4) DOTS(i, 5) DOTS(i, 6)
-#define DOTS_NAMES(i) {dots_##i##_1, dots_##i##_2, dots_##i##_3, dots_##i##_4, dots_##i##_5, dots_##i##_6}
+#define DOTS_NAMES(i) \
+  {dots_##i##_1, dots_##i##_2, dots_##i##_3, dots_##i##_4, dots_##i##_5, dots_##i##_6}
 #else
 #define DOTS_ROW(i) DOTS(i, 1) DOTS(i, 2) DOTS(i, 3) DOTS(i, 4)
 #define DOTS_NAMES(i) {dots_##i##_1, dots_##i##_2, dots_##i##_3, dots_##i##_4}
@@ -414,7 +415,8 @@ static TARGET void narrow(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, co
   }
 }
 
-// C = alpha A B + beta C, where B has few columns: A B = A (B^T)^T, with a copy of B^T, slice by slice.
+// C = alpha A B + beta C, where B has few columns: B^T is copied, slice by slice, and meets A as in
+// `narrow`.
 static TARGET void narrow_columns(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
                                   const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
                                   float beta, float *c, ptrdiff_t ldc, float *workspace) {
@@ -443,7 +445,7 @@ static TARGET void few_rows(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, 
         const float *right = b + p * ldb + j;
         ptrdiff_t width = n - j < VLEN ? n - j : VLEN;
         vec x = v_zero();
-        if (keep != 0) x = v_mul(v_set1(keep), width == VLEN ? v_load(out) : v_load_part(out, width));
+        if (keep != 0) x = v_mul(v_set1(keep), v_load_part(out, width));
         if (width == VLEN && count == 8) {
 #pragma clang loop unroll(full)
           for (int q = 0; q < 8; q++) x = v_fma(left[q], v_load(right + q * ldb), x);

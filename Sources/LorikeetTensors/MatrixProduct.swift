@@ -72,8 +72,8 @@ struct ProductGrid {
     let arithmetic = 2 * rows * columns * depth / 200e3
     let traffic = 4 * (rows * depth + columns * depth + rows * columns) / 15e3
     let worthwhile = Int(min(max(arithmetic, traffic) / 5, 1e6))
-    // Large products get two tasks a thread, so that a thread that was held up is helped out.
-    let tasks = min(worthwhile, arithmetic > 2000 ? 2 * threads : threads)
+    // Large products get several tasks a thread, so that a thread that was held up is helped out.
+    let tasks = min(worthwhile, threads * (arithmetic > 8000 ? 4 : arithmetic > 1000 ? 2 : 1))
     guard tasks > 1 else { return }
     // The cut whose last thread ends first: the elements that it computes, and the rows and columns
     // that it copies, each of which costs as much as some 16 elements.

@@ -27,9 +27,10 @@ import Testing
     }
   }
 
-  private typealias Product = @Sendable (
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>, Case
-  ) -> Void
+  private typealias Product =
+    @Sendable (
+      _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>, Case
+    ) -> Void
 
   private static func kernels(_ name: String) -> Product? {
     guard let kernels = MatrixKernels(name) else { return nil }

@@ -10,9 +10,9 @@
 extern "C" {
 #endif
 
-// How weights are stored; the formats of blocks are those of GGUF: 32 values each, a float16 scale d
-// first (Q4_1: then a float16 minimum), then 32 int8, or 16 bytes of two 4-bit values, low halves
-// first.
+// How weights are stored; the formats of blocks are those of GGUF: 32 values each, a float16 scale
+// d first (Q4_1: then a float16 minimum), then 32 int8, or 16 bytes of two 4-bit values, low
+// halves first.
 typedef enum lk_format { LK_BF16, LK_F16, LK_Q8_0, LK_Q4_0, LK_Q4_1 } lk_format;
 
 // The kernels of one instruction set. All run in the calling thread.
