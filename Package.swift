@@ -90,11 +90,11 @@ let package = Package(
       name: "LorikeetCLI", dependencies: ["Lorikeet", arguments, logging], swiftSettings: strict),
 
     .target(
-      name: "LorikeetTestSupport", dependencies: ["LorikeetTensors"],
+      name: "LorikeetTestSupport", dependencies: ["LorikeetAutograd", "LorikeetCheckpoints"],
       path: "Tests/LorikeetTestSupport", swiftSettings: strict),
-    tests("Tensors"), tests("Autograd"), tests("Checkpoints"), tests("Tokenizers"), tests("Images"),
-    tests("Datasets"), tests("Layers"), tests("VisionEncoders"), tests("TextDecoders"),
-    tests("Projectors"), tests("Adapters"), tests("TokenPruning"), tests("MissingModality"),
+    tests("Tensors", ["CLorikeetKernels"]), tests("Autograd"), tests("Checkpoints"),
+    tests("Tokenizers"), tests("Images"), tests("Datasets"), tests("Layers"), tests("VisionEncoders"), tests("TextDecoders"),
+    tests("Projectors"), tests("Adapters", ["LorikeetTextDecoders"]), tests("TokenPruning"), tests("MissingModality"),
     tests("VisionLanguage"), tests("Training"), tests("Evaluation"), tests("Registry"),
     tests("CLI"),
   ]

@@ -35,7 +35,6 @@
 #define LK_CHOOSE(name, ...) return name##_portable(__VA_ARGS__);
 #endif
 
-#include "instruction_set.h"
 
 void lk_axpy(long n, float a, const float *x, float *y) { LK_CHOOSE(axpy, n, a, x, y) }
 void lk_scale(long n, float a, float *y) { LK_CHOOSE(scale, n, a, y) }

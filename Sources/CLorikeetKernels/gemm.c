@@ -1,50 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Choice of the instruction set, and workspaces that belong to threads.
+// The kernels of the chosen instruction set, and workspaces that belong to threads.
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "gemm_internal.h"
+#include "lk_instruction_set.h"
 
-const lk_kernels *lk_kernels_named(const char *name) {
+static const lk_kernels *kernels_of(int set) {
+  switch (set) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (strcmp(name, "avx512") == 0 && __builtin_cpu_supports("avx512f") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
-    return &lk_kernels_avx512;
-  }
-  if (strcmp(name, "avx2") == 0 && __builtin_cpu_supports("avx2") &&
-      __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
-    return &lk_kernels_avx2;
-  }
+    case LK_AVX512: return &lk_kernels_avx512;
+    case LK_AVX2: return &lk_kernels_avx2;
 #endif
 #if defined(__aarch64__)
-  if (strcmp(name, "neon") == 0) return &lk_kernels_neon;
+    case LK_NEON: return &lk_kernels_neon;
 #endif
-  if (strcmp(name, "portable") == 0) return &lk_kernels_portable;
-  return NULL;
+    default: return &lk_kernels_portable;
+  }
 }
 
-static const lk_kernels *chosen;
+const lk_kernels *lk_kernels_named(const char *name) {
+  int set = lk_instruction_set_named(name);
+  return lk_instruction_set_available(set) ? kernels_of(set) : NULL;
+}
+
+const lk_kernels *lk_kernels_chosen(void) { return kernels_of(lk_instruction_set()); }
+
 static pthread_key_t workspace_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void choose(void) {
-  pthread_key_create(&workspace_key, free);
-  const char *wanted = getenv("LORIKEET_ISA");
-  if (wanted != NULL) chosen = lk_kernels_named(wanted);
-  static const char *const best[] = {"avx512", "avx2", "neon", "portable"};
-  for (size_t i = 0; chosen == NULL; i++) chosen = lk_kernels_named(best[i]);
-}
-
-const lk_kernels *lk_kernels_chosen(void) {
-  pthread_once(&once, choose);
-  return chosen;
-}
-
-const char *lk_isa(void) { return lk_kernels_chosen()->name; }
+static void make_key(void) { pthread_key_create(&workspace_key, free); }
 
 size_t lk_sgemm_workspace(void) { return LK_WORKSPACE_FLOATS * sizeof(float); }
 
@@ -52,7 +38,7 @@ size_t lk_sgemm_workspace(void) { return LK_WORKSPACE_FLOATS * sizeof(float); }
 float *lk_thread_workspace(void) {
   static _Thread_local float *workspace;
   if (workspace == NULL) {
-    lk_kernels_chosen();  // makes the key
+    pthread_once(&once, make_key);
     void *memory = NULL;
     size_t bytes = lk_sgemm_workspace() + LK_SCRATCH_FLOATS * sizeof(float);
     if (posix_memalign(&memory, 4096, bytes) != 0) abort();

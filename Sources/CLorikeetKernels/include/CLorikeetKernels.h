@@ -8,5 +8,6 @@
 
 #include "lk_elementwise.h"
 #include "lk_gemm.h"
+#include "lk_instruction_set.h"
 
 #endif

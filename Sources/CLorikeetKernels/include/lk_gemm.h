@@ -40,9 +40,6 @@ const lk_kernels *lk_kernels_chosen(void);
 // The kernels of that name, or NULL if this machine cannot run them.
 const lk_kernels *lk_kernels_named(const char *name);
 
-// The name of the chosen instruction set.
-const char *lk_isa(void);
-
 // The number of bytes that a workspace of sgemm needs.
 size_t lk_sgemm_workspace(void);
 
