@@ -53,6 +53,9 @@ public final class Parameter {
     }
   }
 
+  /// Some rows of a matrix, as float32.
+  package func rows(_ range: Range<Int>) -> Tensor { matrix.rows(range) }
+
   /// The parameter as it would be saved.
   public var stored: StoredTensor {
     switch content {

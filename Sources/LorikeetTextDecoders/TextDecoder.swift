@@ -2,6 +2,7 @@
 
 public import LorikeetAutograd
 public import LorikeetLayers
+internal import LorikeetTensors
 
 /// A causal language model that takes embeddings, so that images may stand among the words.
 public protocol TextDecoder: AnyObject {
@@ -31,5 +32,13 @@ extension TextDecoder {
   /// Logits of some rows of hidden states, `[rows, vocabulary]`.
   public func logits(_ hidden: Variable, _ context: ForwardContext) -> Variable {
     context.tape.linear(hidden, head)
+  }
+}
+
+extension TextDecoder {
+  /// The standard deviation of the embeddings, from every row of the first thousand.
+  public var embeddingDeviation: Float {
+    let rows = embeddings.rows(0..<min(vocabulary, 1000))
+    return Float((Kernels.sumOfSquares(rows) / Double(max(rows.count, 1))).squareRoot())
   }
 }

@@ -10,6 +10,8 @@ public protocol TextDecoderConfiguration: Codable, Sendable {
   static var modelTypes: [String] { get }
   /// Whether the output embeddings are the input ones.
   var tiesEmbeddings: Bool { get set }
+  /// The number of tokens.
+  var vocabularySize: Int { get }
   /// - Parameters:
   ///   - model: where the decoder's body stands.
   ///   - head: where `lm_head` stands.
@@ -40,6 +42,7 @@ public enum ModelFamilies {
 
 extension LlamaConfiguration: TextDecoderConfiguration {
   public static var modelTypes: [String] { ["llama"] }
+  public var vocabularySize: Int { vocabulary }
   public func makeDecoder(model: LayerScope, head: LayerScope) -> any TextDecoder {
     Llama(self, model: model, head: head)
   }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import LorikeetAutograd
+internal import LorikeetCheckpoints
+internal import LorikeetLayers
+public import LorikeetProjectors
+internal import LorikeetTensors
+internal import LorikeetTextDecoders
+
+/// Joins an encoder and a decoder directory into a LLaVA directory with a new projector.
+public struct Assembly: Sendable {
+  public var encoder: String
+  public var decoder: String
+  public var projector = ProjectorKind.mlp
+  /// As in LLaVA's configuration; -1 is the last block's output.
+  public var featureLayer = -1
+  public var selection = FeatureSelection.patches
+  public var seed: UInt64 = 0
+
+  public init(encoder: String, decoder: String) {
+    self.encoder = encoder
+    self.decoder = decoder
+  }
+
+  /// Builds the model and writes its directory.
+  ///
+  /// The projector's first layer is drawn for features of mean square 1 and its output is scaled to
+  /// the spread of the decoder's embeddings, so that pictures enter the decoder as loudly as words.
+  public func write(to output: String) throws {
+    let encoderText = try text(encoder + "/config.json")
+    let decoderText = try text(decoder + "/config.json")
+    // The image token is the last of the vocabulary: the encoder's features always take its place.
+    let vocabulary = try JSONFile.decode(
+      AnyTextDecoderConfiguration.self, from: decoder + "/config.json"
+    ).value.vocabularySize
+    let configurationText = """
+      {
+        "architectures": ["LlavaForConditionalGeneration"],
+        "model_type": "llava",
+        "dtype": "float32",
+        "image_token_index": \(vocabulary - 1),
+        "multimodal_projector_bias": true,
+        "projector_hidden_act": "gelu",
+        "projector_type": "\(projector.rawValue)",
+        "tie_word_embeddings": \(try ties(decoderText)),
+        "vision_feature_layer": \(featureLayer),
+        "vision_feature_select_strategy": "\(selection.rawValue)",
+        "vision_config": \(Self.indented(encoderText)),
+        "text_config": \(Self.indented(decoderText))
+      }
+
+      """
+    let configuration = try JSONFile.decode(
+      LlavaConfiguration.self, text: configurationText, path: output + "/config.json")
+    let encoderReader = CheckpointReader(try Checkpoint(directory: encoder)).aliasing([
+      ("vision_tower", "")
+    ])
+    let decoderReader = CheckpointReader(try Checkpoint(directory: decoder)).aliasing([
+      ("language_model.model", "model"), ("language_model.lm_head", "lm_head"),
+    ])
+    let model = try VisionLanguageModel(
+      configuration,
+      .init(
+        encoder: .checkpoint(encoderReader), projector: .random(seed: seed),
+        decoder: .checkpoint(decoderReader)), path: output + "/config.json")
+    try encoderReader.finish()
+    decoderReader.ignore { $0.hasSuffix("lm_head.weight") || $0.hasSuffix("rotary_emb.inv_freq") }
+    try decoderReader.finish()
+    scaleProjector(model)
+
+    try DirectoryWriter.write(to: output) { staging in
+      try AtomicFile.write(configurationText, to: staging + "/config.json")
+      try ModelWriter.writeWeights(of: model.index, to: staging)
+      for name in ModelWriter.tokenizerFiles { try copy(name, from: decoder, to: staging) }
+      try copy("preprocessor_config.json", from: encoder, to: staging)
+    }
+  }
+
+  /// Brings the spread of the projector's output to that of the decoder's embeddings.
+  private func scaleProjector(_ model: VisionLanguageModel) {
+    guard
+      let last = (model.vision?.projector as? MLPProjector)?.second.weight
+        ?? (model.vision?.projector as? LinearProjector)?.linear.weight
+    else { return }
+    var value = last.variable.value
+    Kernels.scale(&value, by: model.decoder.embeddingDeviation)
+    last.replace(with: value)
+  }
+
+  private func ties(_ decoderText: String) throws -> Bool {
+    try JSONFile.decode(
+      AnyTextDecoderConfiguration.self, text: decoderText, path: decoder + "/config.json"
+    ).value.tiesEmbeddings
+  }
+
+  private func text(_ path: String) throws -> String {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw ConfigurationError(path: path, "cannot be read; is this a model directory?")
+    }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  private func copy(_ name: String, from source: String, to target: String) throws {
+    guard let data = FileManager.default.contents(atPath: source + "/" + name) else { return }
+    try AtomicFile.write(Array(data), to: target + "/" + name)
+  }
+
+  private static func indented(_ json: String) -> String {
+    json.trimmingCharacters(in: .whitespacesAndNewlines).replacingOccurrences(
+      of: "\n", with: "\n  ")
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import LorikeetAutograd
+internal import LorikeetCheckpoints
+public import LorikeetLayers
+internal import LorikeetTensors
+
+/// Writes Hugging Face model directories.
+public enum ModelWriter {
+  /// The files of a tokenizer and of generation, as far as a directory has them.
+  public static let tokenizerFiles = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "generation_config.json",
+  ]
+
+  /// Writes `model.safetensors` with every parameter of a model.
+  public static func writeWeights(of index: ModuleIndex, to directory: String) throws {
+    try SafetensorsFile.write(
+      index.parameters.map { ($0.name, $0.stored) }, to: directory + "/model.safetensors")
+  }
+
+  /// Writes a model whose weights have changed: the directory that it came from with other weights.
+  public static func write(
+    _ index: ModuleIndex, from source: String, to output: String
+  ) throws {
+    try DirectoryWriter.write(to: output) { staging in
+      try writeWeights(of: index, to: staging)
+      for name in ["config.json", "preprocessor_config.json"] + tokenizerFiles {
+        guard let data = FileManager.default.contents(atPath: source + "/" + name) else { continue }
+        try AtomicFile.write(Array(data), to: staging + "/" + name)
+      }
+    }
+  }
+}
+
+/// Writes directories that appear whole or not at all.
+public enum DirectoryWriter {
+  /// Fills a hidden directory beside `path` and renames it; refuses to replace what is there unless
+  /// it is an empty directory.
+  public static func write(to path: String, _ fill: (String) throws -> Void) throws {
+    let manager = FileManager.default
+    let contents = (try? manager.contentsOfDirectory(atPath: path)) ?? []
+    guard contents.isEmpty else {
+      throw FileError(path: path, reason: "the directory exists and is not empty")
+    }
+    guard
+      manager.fileExists(atPath: path) == false || (try? manager.removeItem(atPath: path)) != nil
+    else { throw FileError(path: path, reason: "is in the way") }
+    let url = URL(filePath: path)
+    let staging =
+      url.deletingLastPathComponent().path + "/." + url.lastPathComponent
+      + ".\(ProcessInfo.processInfo.processIdentifier).partial"
+    do {
+      try manager.createDirectory(atPath: staging, withIntermediateDirectories: true)
+      try fill(staging)
+      try manager.moveItem(atPath: staging, toPath: path)
+    } catch {
+      try? manager.removeItem(atPath: staging)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+public import LorikeetAdapters
+internal import LorikeetAutograd
+internal import LorikeetCheckpoints
+public import LorikeetImages
+internal import LorikeetLayers
+public import LorikeetMissingModality
+public import LorikeetTensors
+internal import LorikeetTextDecoders
+public import LorikeetTokenPruning
+
+/// A model ready for work: its processor, adapters, pruning and stand-ins.
+public final class Pipeline {
+  public let model: VisionLanguageModel
+  public let processor: Processor
+  public var settings: TaskSettings
+  public var adapters: AdapterSet?
+  public var missing: any MissingModalityStrategy
+  public var pruning: PruningSpecification?
+
+  private static let settingsFile = "lorikeet.json"
+  private static let standInsFile = "stand_ins.safetensors"
+
+  /// Opens a model directory and, if given, an adapter directory with the settings beside it.
+  public init(model directory: String, adapter: String? = nil, strict: Bool = true) throws {
+    model = try ModelDirectory(directory).loadLanguageModel(strict: strict)
+    processor = try Processor(directory: directory)
+    settings = TaskSettings()
+    missing = DropRows()
+    guard let adapter else { return }
+    adapters = try AdapterSet(directory: adapter, attachingTo: model.index)
+    let path = adapter + "/" + Self.settingsFile
+    if FileManager.default.fileExists(atPath: path) {
+      settings = try JSONFile.decode(TaskSettings.self, from: path)
+    }
+    if let prune = settings.prune { pruning = try PruningSpecification(prune) }
+    if settings.missing == .tokens {
+      missing = LearnedTokens(try readStandIns(adapter + "/" + Self.standInsFile))
+    }
+  }
+
+  private func readStandIns(_ path: String) throws -> [Modality: Tensor] {
+    let file = try SafetensorsFile(path: path)
+    var tokens: [Modality: Tensor] = [:]
+    for modality in [Modality.missingImage, .missingText] {
+      let name = modality.rawValue + "_tokens"
+      guard let stored = file[name], stored.shape.rank == 2, stored.dtype.isFloatingPoint,
+        stored.shape[1] == model.decoder.width
+      else {
+        throw CheckpointError.malformed(
+          path: path, reason: "expected a tensor \(name) [rows, \(model.decoder.width)]")
+      }
+      tokens[modality] = stored.tensor()
+    }
+    return tokens
+  }
+
+  /// Writes adapters, settings and stand-ins into one directory.
+  public func saveAdapter(to directory: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: true)
+    try adapters?.save(to: directory)
+    let standIns = missing.parameters
+    if !standIns.isEmpty {
+      try SafetensorsFile.write(
+        standIns.map { ($0.name, $0.parameter.stored) }, to: directory + "/" + Self.standInsFile)
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let text = String(decoding: try encoder.encode(settings), as: UTF8.self)
+    try AtomicFile.write(text + "\n", to: directory + "/" + Self.settingsFile)
+  }
+
+  /// Puts stand-in tokens of one's own in place, as wide and as spread as the decoder's embeddings.
+  public func makeStandIns(seed: UInt64) {
+    switch settings.missing {
+    case .drop: missing = DropRows()
+    case .tokens:
+      missing = LearnedTokens(
+        count: settings.standInTokens, width: model.decoder.width,
+        deviation: model.decoder.embeddingDeviation, seed: seed)
+    }
+  }
+
+  /// The visual tokens of a picture, pruned as the pipeline is set to.
+  ///
+  /// - Parameter name: the picture's file, for messages.
+  public func features(_ image: Image, name: String, random: RandomStream = RandomStream(seed: 0))
+    throws -> VisualFeatures
+  {
+    let pixels = try processor.pixels(image, name: name)
+    guard let features = model.visualFeatures(pixels, pruning: pruning, random: random).first else {
+      throw ConfigurationError(path: name, "the model takes no pictures")
+    }
+    return features
+  }
+
+  /// The number of rows of a prompt with its answer.
+  public func length(of sequence: TokenSequence) -> Int {
+    sequence.answer.count
+      + sequence.parts.reduce(0) { sum, part in
+        switch part {
+        case .tokens(let tokens): sum + tokens.count
+        case .image(let features): sum + features.features.shape.rows
+        case .standIn(let modality): sum + (missing.standIn(for: modality)?.shape.rows ?? 0)
+        }
+      }
+  }
+
+  /// - Throws: `ConfigurationError` if the prompt and `more` tokens do not fit the model's context.
+  public func requireRoom(for sequence: TokenSequence, and more: Int = 0, name: String) throws {
+    let length = length(of: sequence)
+    guard length + more <= model.decoder.contextLength else {
+      throw ConfigurationError(
+        path: name,
+        "the prompt has \(length) tokens\(more > 0 ? " and \(more) are to follow" : ""), but the "
+          + "model's context holds \(model.decoder.contextLength)")
+    }
+  }
+
+  /// Captions of some prompts, written side by side.
+  public func write(_ prompts: [TokenSequence], _ options: GenerationOptions) -> [String] {
+    model.generate(prompts, options, missing: missing, positions: settings.prunedPositions)
+      .map { processor.words($0) }
+  }
+
+  /// The labels' mean log probabilities per token after a prompt.
+  public func scores(of labels: [String], after prompt: TokenSequence) -> [Float] {
+    model.scores(
+      of: labels.map {
+        processor.answer($0, settings: settings, endTokens: model.decoder.endTokens)
+      }, after: prompt, missing: missing, positions: settings.prunedPositions)
+  }
+}
