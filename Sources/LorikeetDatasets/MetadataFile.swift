@@ -182,19 +182,19 @@ extension MetadataFile {
     let prefix = directory.hasSuffix("/") ? directory : directory + "/"
     var text = ""
     for sample in samples {
-      var fields: [String] = []
+      var line = JSONLine()
       if let path = sample.imagePath {
         guard path.hasPrefix(prefix) else {
           throw .invalid(what: "picture", value: path, expected: "a path inside \(directory)")
         }
-        fields.append("\"file_name\": " + quote(String(path.dropFirst(prefix.count))))
+        line.append("file_name", .string(String(path.dropFirst(prefix.count))))
       } else {
-        fields.append("\"file_name\": null")
+        line.append("file_name", .null)
       }
-      if let value = sample.text { fields.append("\"text\": " + quote(value)) }
-      if let value = sample.label { fields.append("\"label\": " + quote(value)) }
-      if let value = sample.split { fields.append("\"split\": " + quote(value)) }
-      text += "{" + fields.joined(separator: ", ") + "}\n"
+      if let value = sample.text { line.append("text", .string(value)) }
+      if let value = sample.label { line.append("label", .string(value)) }
+      if let value = sample.split { line.append("split", .string(value)) }
+      text += line.description + "\n"
     }
     return text
   }
@@ -207,24 +207,5 @@ extension MetadataFile {
     } catch {
       throw .file(error)
     }
-  }
-
-  /// A JSON string; only what must be escaped is.
-  static func quote(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 }

@@ -76,3 +76,25 @@ enum StampsSource {
     }
   }
 }
+
+extension StampsImporter {
+  /// Where the package installs the stamps; nil if it is not installed.
+  public static var installedDirectory: String? {
+    let path = "/" + StampsSource.directory
+    return FileManager.default.fileExists(atPath: path + "/animals") ? path : nil
+  }
+
+  /// Downloads the package with `apt-get download`, as any user.
+  ///
+  /// - Returns: the path of the package file, whose checksum the caller compares.
+  /// - Throws: `StampsError.tool` if apt-get is missing or fails.
+  public static func download(into directory: String) throws(StampsError) -> String {
+    try StampsSource.run("apt-get", ["download", StampsSource.package], in: directory)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    guard
+      let file = names.filter({ $0.hasPrefix(StampsSource.package) && $0.hasSuffix(".deb") })
+        .sorted().last
+    else { throw .tool(name: "apt-get", reason: "downloaded no \(StampsSource.package)") }
+    return directory + "/" + file
+  }
+}
