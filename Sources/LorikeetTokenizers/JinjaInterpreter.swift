@@ -19,7 +19,9 @@ struct JinjaCall {
       ? positional[index] : named.first { $0.name == name }?.value
   }
 
-  func dropFirst() -> JinjaCall { JinjaCall(positional: Array(positional.dropFirst()), named: named) }
+  func dropFirst() -> JinjaCall {
+    JinjaCall(positional: Array(positional.dropFirst()), named: named)
+  }
 }
 
 /// Renders a template's statements.
