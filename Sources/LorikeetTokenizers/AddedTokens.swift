@@ -20,6 +20,8 @@ package struct AddedToken: Sendable, Equatable {
 struct AddedTokens: Sendable {
   private(set) var tokens: [AddedToken] = []
   private var indexByID: [Int: Int] = [:]
+  /// What each token decodes to: one that is looked for in normalised text, to its normalised form.
+  private var texts: [[UInt8]] = []
   private var vocabulary = Vocabulary()
   private var raw = TokenTrie()
   private var normalized = TokenTrie()
@@ -33,8 +35,9 @@ struct AddedTokens: Sendable {
       _ = vocabulary.insert(bytes, id: token.id)
       indexByID[token.id] = self.tokens.count
       self.tokens.append(token)
+      texts.append(token.isNormalized ? normalizer?.normalize(bytes) ?? bytes : bytes)
       if token.isNormalized {
-        normalized.insert(normalizer?.normalize(bytes) ?? bytes, self.tokens.count - 1)
+        normalized.insert(texts[texts.count - 1], self.tokens.count - 1)
       } else {
         raw.insert(bytes, self.tokens.count - 1)
       }
@@ -47,6 +50,9 @@ struct AddedTokens: Sendable {
   func id(of content: [UInt8]) -> Int? { vocabulary.id(of: content) }
 
   subscript(id id: Int) -> AddedToken? { indexByID[id].map { tokens[$0] } }
+
+  /// The text that an id decodes to, if an added token has it.
+  func text(of id: Int) -> [UInt8]? { indexByID[id].map { texts[$0] } }
 
   /// A stretch of text, or a token found in it.
   enum Part {

@@ -139,11 +139,11 @@ struct BPEModel: TokenizerModel {
     // A symbol that was merged into its left neighbour is -1.
     var next = Array(1...input.count)
     var previous = Array(-1..<input.count - 1)
-    var heap = MergeHeap()
+    var heap = BinaryHeap<MergeCandidate>()
     func push(_ left: Int) {
       guard left >= 0, next[left] < symbols.count else { return }
       let merge = merges.find(symbols[left], symbols[next[left]])
-      if merge != MergeTable.none { heap.push(MergeHeap.Entry(merge: merge, position: left)) }
+      if merge != MergeTable.none { heap.push(MergeCandidate(merge: merge, position: left)) }
     }
     for index in symbols.indices { push(index) }
     while let entry = heap.pop() {
@@ -162,44 +162,12 @@ struct BPEModel: TokenizerModel {
   }
 }
 
-/// A binary heap of possible merges: the lowest rank first, of equals the leftmost.
-private struct MergeHeap {
-  struct Entry {
-    let merge: UInt64
-    let position: Int
+/// A possible merge; the one with the lowest rank comes first, of equals the leftmost.
+private struct MergeCandidate: Comparable {
+  let merge: UInt64
+  let position: Int
 
-    static func < (left: Entry, right: Entry) -> Bool {
-      (left.merge, left.position) < (right.merge, right.position)
-    }
-  }
-
-  private var entries: [Entry] = []
-
-  mutating func push(_ entry: Entry) {
-    entries.append(entry)
-    var child = entries.count - 1
-    while child > 0 {
-      let parent = (child - 1) / 2
-      guard entries[child] < entries[parent] else { break }
-      entries.swapAt(child, parent)
-      child = parent
-    }
-  }
-
-  mutating func pop() -> Entry? {
-    guard let top = entries.first, let last = entries.popLast() else { return nil }
-    guard !entries.isEmpty else { return top }
-    entries[0] = last
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < entries.count && entries[child] < entries[least] {
-        least = child
-      }
-      guard least != parent else { return top }
-      entries.swapAt(parent, least)
-      parent = least
-    }
+  static func < (left: MergeCandidate, right: MergeCandidate) -> Bool {
+    (left.merge, left.position) < (right.merge, right.position)
   }
 }

@@ -6,8 +6,10 @@ internal import Foundation
 enum JinjaFilters {
   static let names: Set<String> = [
     "trim", "upper", "lower", "capitalize", "title", "length", "count", "join", "tojson", "default",
-    "d", "first", "last", "replace", "list", "items", "dictsort", "selectattr", "rejectattr", "select",
-    "reject", "map", "string", "int", "float", "abs", "round", "sum", "min", "max", "sort", "unique",
+    "d", "first", "last", "replace", "list", "items", "dictsort", "selectattr", "rejectattr",
+    "select",
+    "reject", "map", "string", "int", "float", "abs", "round", "sum", "min", "max", "sort",
+    "unique",
     "reverse", "safe", "e", "escape", "indent",
   ]
 
@@ -260,7 +262,8 @@ func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
 /// Dates as `strftime` writes them, in the local time zone and in English.
 enum TemplateClock {
   private static let months = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October",
     "November", "December",
   ]
   private static let days = [

@@ -19,7 +19,9 @@ struct JinjaCall {
       ? positional[index] : named.first { $0.name == name }?.value
   }
 
-  func dropFirst() -> JinjaCall { JinjaCall(positional: Array(positional.dropFirst()), named: named) }
+  func dropFirst() -> JinjaCall {
+    JinjaCall(positional: Array(positional.dropFirst()), named: named)
+  }
 }
 
 /// Renders a template's statements.
@@ -27,7 +29,7 @@ struct JinjaCall {
 /// Templates come with models from anywhere, so all they can use up is bounded: steps, the size of
 /// values and of the output, and how deep they go.
 struct JinjaInterpreter {
-  static let maximumSteps = 20_000_000
+  static let maximumSteps = 5_000_000
   static let maximumDepth = 250
   static let maximumValueDepth = 80
   /// The size of a value and of the output, in bytes.
@@ -41,7 +43,6 @@ struct JinjaInterpreter {
   private var output = ""
   private var steps = 0
   private var depth = 0
-  private var loopDepth = 0
   private var namespaces: [JinjaNamespace] = []
 
   static func render(
@@ -170,11 +171,9 @@ struct JinjaInterpreter {
       _ = try execute(otherwise)
       return
     }
-    loopDepth += 1
-    defer { loopDepth -= 1 }
     for (index, item) in items.enumerated() {
       try charge(1, line)
-      scopes.append(["loop": .loop(JinjaLoop(index: index, items: items, depth: loopDepth))])
+      scopes.append(["loop": .loop(JinjaLoop(index: index, items: items))])
       defer { scopes.removeLast() }
       try assign(item, to: target, line)
       if try execute(body) == .breakLoop { break }
@@ -222,7 +221,7 @@ struct JinjaInterpreter {
       value = try located(line) { () throws(JinjaFailure) in
         try JinjaFilters.apply(filter, to: input, call)
       }
-      try charge(value.weight >> 10 + 1, line)
+      try charge(value.weight >> 12 + 1, line)
     }
     return value
   }
@@ -244,7 +243,7 @@ struct JinjaInterpreter {
     try enter(expression.line)
     defer { depth -= 1 }
     let value = try compute(expression)
-    try charge(value.weight >> 10 + 1, expression.line)
+    try charge(value.weight >> 12 + 1, expression.line)
     guard value.weight <= JinjaInterpreter.maximumWeight else {
       throw failure("a value exceeds \(JinjaInterpreter.maximumWeight) bytes", expression.line)
     }
@@ -395,14 +394,9 @@ struct JinjaInterpreter {
       throw failure("the macro '\(macro.name)' has no parameter '\(name)'", line)
     }
     let outer = scopes
-    let outerLoopDepth = loopDepth
     // A macro sees what is set at the top of the template, and its parameters.
     scopes = [outer[0], [:]]
-    loopDepth = 0
-    defer {
-      scopes = outer
-      loopDepth = outerLoopDepth
-    }
+    defer { scopes = outer }
     for (index, (name, fallback)) in macro.parameters.enumerated() {
       var value = call.argument(index, name)
       if value == nil { value = try evaluate(fallback) }

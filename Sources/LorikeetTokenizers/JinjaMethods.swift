@@ -138,7 +138,9 @@ enum JinjaMethods {
     case "isalnum":
       return .bool(
         !scalars.isEmpty
-          && scalars.allSatisfy { !CharacterClass.of($0.value).isDisjoint(with: [.letter, .number]) })
+          && scalars.allSatisfy {
+            !CharacterClass.of($0.value).isDisjoint(with: [.letter, .number])
+          })
     case "isspace":
       return .bool(!scalars.isEmpty && scalars.allSatisfy(\.properties.isWhitespace))
     case "isupper": return .bool(text != text.lowercased() && text == text.uppercased())
@@ -180,7 +182,8 @@ enum JinjaMethods {
   }
 
   static func join(_ items: [JinjaValue], _ separator: String) throws(JinjaFailure) -> String {
-    try checkSize(items.reduce(0) { $0 + $1.weight }, plus: items.count, times: separator.utf8.count)
+    try checkSize(
+      items.reduce(0) { $0 + $1.weight }, plus: items.count, times: separator.utf8.count)
     return items.map(\.text).joined(separator: separator)
   }
 

@@ -370,7 +370,8 @@ struct JinjaParser {
       try enter()
       defer { depth -= 1 }
       let operand = try unary(withFilters: false)
-      result = JinjaExpression(kind: isNegative ? .negative(operand) : .positive(operand), line: line)
+      result = JinjaExpression(
+        kind: isNegative ? .negative(operand) : .positive(operand), line: line)
     } else {
       result = try primary()
     }

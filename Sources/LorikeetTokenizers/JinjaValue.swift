@@ -171,7 +171,6 @@ final class JinjaNamespace: @unchecked Sendable {
 struct JinjaLoop: Sendable {
   let index: Int
   let items: [JinjaValue]
-  let depth: Int
 
   func attribute(_ name: String) -> JinjaValue? {
     switch name {
@@ -182,8 +181,9 @@ struct JinjaLoop: Sendable {
     case "first": .bool(index == 0)
     case "last": .bool(index == items.count - 1)
     case "length": .integer(items.count)
-    case "depth": .integer(depth)
-    case "depth0": .integer(depth - 1)
+    // These count the levels of recursive loops only.
+    case "depth": .integer(1)
+    case "depth0": .integer(0)
     case "previtem": index > 0 ? items[index - 1] : .undefined("loop.previtem")
     case "nextitem": index + 1 < items.count ? items[index + 1] : .undefined("loop.nextitem")
     default: nil

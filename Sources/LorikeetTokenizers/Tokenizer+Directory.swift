@@ -33,7 +33,8 @@ extension Tokenizer {
         unchecked: template.source, name: template.file,
         variables: names.mapValues { .string($0) })
     }
-    chatTemplate = chatTemplates["default"] ?? (chatTemplates.count == 1 ? chatTemplates.first?.value : nil)
+    chatTemplate =
+      chatTemplates["default"] ?? (chatTemplates.count == 1 ? chatTemplates.first?.value : nil)
   }
 }
 

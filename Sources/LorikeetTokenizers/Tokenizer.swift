@@ -162,7 +162,7 @@ final class TokenizerStorage: Sendable {
   }
 
   func token(of id: Int) -> [UInt8]? {
-    added[id: id].map { Array($0.content.utf8) } ?? model.vocabulary.token(of: id)
+    added.text(of: id) ?? model.vocabulary.token(of: id)
   }
 
   func decode(_ ids: [Int], skipSpecialTokens: Bool) -> String {

@@ -46,7 +46,7 @@ TEXTS = CORPUS + [
     "<|im_start|>user\nHi<|im_end|>\n<|im_start|>", " <|im_end|> <|im_end|>x", "<s>hello</s> <unk> <mask>",
     "a <mask> b<mask>c  <mask>  d", "wordy word wordword word", "\x00\x01\x7f", "▁ ▁▁ ▁a Ġ Ċ <0x41> <0x>",
     "a" * 40 + " " + "ab" * 50, "THE İSTANBUL ΣΑΣ ǅ", "\U0001d400\U0001f1e9\U0001f1ea\U0010ffff", "tab\there\r\nCRLF\rCR",
-    "https://example.com/a?b=c&d=e#f me@example.org", "...!!!???---___***", "日本語のテキスト и русский עברית",
+    "hot mushroom soup", "mushroom soup", "a <pic> b<pic> c <mask>", "https://example.com/a?b=c&d=e#f me@example.org", "...!!!???---___***", "日本語のテキスト и русский עברית",
 ]
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -102,7 +102,9 @@ def sentencepiece_like(name, size, legacy):
         data["pre_tokenizer"] = None
     data["post_processor"] = json.loads(processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", 1)]).__getstate__())
-    return name, Tokenizer.from_str(json.dumps(data))
+    t = Tokenizer.from_str(json.dumps(data))
+    t.add_tokens([AddedToken("mushroom soup", normalized=True), AddedToken("<pic>", normalized=False)])
+    return name, t
 
 
 def clip_like():
