@@ -75,7 +75,8 @@ let package = Package(
     library("Training", ["LorikeetVisionLanguage", "LorikeetDatasets"], [logging, yams, crypto]),
     library("Evaluation", ["LorikeetVisionLanguage", "LorikeetDatasets"], [logging]),
     library(
-      "Registry", ["LorikeetCheckpoints", "LorikeetTokenizers", "LorikeetDatasets"],
+      "Registry",
+      ["LorikeetCheckpoints", "LorikeetTokenizers", "LorikeetImages", "LorikeetDatasets"],
       [logging, crypto]),
     .target(
       name: "Lorikeet",
@@ -88,6 +89,11 @@ let package = Package(
       ], swiftSettings: strict),
     .executableTarget(
       name: "LorikeetCLI", dependencies: ["Lorikeet", arguments, logging], swiftSettings: strict),
+
+    .executableTarget(
+      name: "make-dataset",
+      dependencies: ["LorikeetTensors", "LorikeetImages", "LorikeetDatasets"],
+      path: "Examples/make-dataset", swiftSettings: strict),
 
     .target(
       name: "LorikeetTestSupport", dependencies: ["LorikeetAutograd", "LorikeetCheckpoints"],
