@@ -7,11 +7,14 @@ public import LorikeetLayers
 public final class LinearProjector: Projector {
   public let linear: Linear
 
+  public var normalisation: FeatureNormalisation?
+  public var inputLayer: Linear { linear }
+
   public init(_ scope: LayerScope, inputs: Int, outputs: Int, bias: Bool) {
     linear = scope.linear("linear", inputs: inputs, outputs: outputs, bias: bias)
   }
 
   public func callAsFunction(_ features: Variable, _ context: ForwardContext) -> Variable {
-    linear(features, context)
+    linear(normalised(features, context), context)
   }
 }

@@ -11,6 +11,9 @@ public final class MLPProjector: Projector {
   public let second: Linear
   private let activation: Activation
 
+  public var normalisation: FeatureNormalisation?
+  public var inputLayer: Linear { first }
+
   public init(_ scope: LayerScope, inputs: Int, outputs: Int, activation: Activation, bias: Bool) {
     first = scope.linear("linear_1", inputs: inputs, outputs: outputs, bias: bias)
     second = scope.linear("linear_2", inputs: outputs, outputs: outputs, bias: bias)
@@ -18,6 +21,7 @@ public final class MLPProjector: Projector {
   }
 
   public func callAsFunction(_ features: Variable, _ context: ForwardContext) -> Variable {
-    second(context.tape.activate(first(features, context), activation), context)
+    second(
+      context.tape.activate(first(normalised(features, context), context), activation), context)
   }
 }

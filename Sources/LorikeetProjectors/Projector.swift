@@ -6,6 +6,11 @@ public import LorikeetTensors
 
 /// A map from image features to the decoder's embeddings.
 public protocol Projector: AnyObject {
+  /// The layer that features enter.
+  var inputLayer: Linear { get }
+  /// What is done to features before that layer, while training a new projector.
+  var normalisation: FeatureNormalisation? { get set }
+
   /// - Parameter features: `[rows, encoder width]`.
   /// - Returns: `[rows, decoder width]`.
   func callAsFunction(_ features: Variable, _ context: ForwardContext) -> Variable
@@ -25,5 +30,14 @@ public enum ProjectorKind: String, Sendable, Codable, CaseIterable {
     case .mlp:
       MLPProjector(scope, inputs: inputs, outputs: outputs, activation: activation, bias: bias)
     }
+  }
+}
+
+extension Projector {
+  /// Features as the first layer takes them.
+  func normalised(_ features: Variable, _ context: ForwardContext) -> Variable {
+    guard let normalisation else { return features }
+    return context.tape.normalise(
+      features, mean: normalisation.mean, scale: normalisation.scale)
   }
 }

@@ -7,6 +7,7 @@ internal import LorikeetCheckpoints
 public import LorikeetImages
 internal import LorikeetLayers
 public import LorikeetMissingModality
+internal import LorikeetProjectors
 public import LorikeetTensors
 internal import LorikeetTextDecoders
 public import LorikeetTokenPruning
@@ -61,7 +62,11 @@ public final class Pipeline {
   public func saveAdapter(to directory: String) throws {
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)
-    try adapters?.save(to: directory)
+    if let projector = model.vision?.projector {
+      try projector.withFoldedNormalisation { try adapters?.save(to: directory) }
+    } else {
+      try adapters?.save(to: directory)
+    }
     let standIns = missing.parameters
     if !standIns.isEmpty {
       try SafetensorsFile.write(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import LorikeetTensors
+public import LorikeetTensors
 
 extension Tape {
   /// RMSNorm: x / sqrt(mean(x^2) + epsilon) w, over the last axis (Zhang and Sennrich, 2019).
@@ -34,6 +34,20 @@ extension Tape {
       x.accumulate(gradients.x)
       if let gw = gradients.weight { weight.accumulate(gw) }
       if let gb = gradients.bias { bias.accumulate(gb) }
+    }
+  }
+
+  /// (x - mean) scale with constant mean and scale a column.
+  ///
+  /// - Parameters:
+  ///   - x: `[rows, width]`; mean and scale: `[width]`.
+  public func normalise(_ x: Variable, mean: Tensor, scale: Tensor) -> Variable {
+    var shift = Kernels.multiply(mean, scale)
+    Kernels.scale(&shift, by: -1)
+    var y = Kernels.scaleColumns(x.value, by: scale)
+    Kernels.addBias(shift, to: &y)
+    return output(y, from: [x]) { g in
+      x.accumulate(Kernels.scaleColumns(g, by: scale))
     }
   }
 }

@@ -177,6 +177,11 @@ extension Kernels {
     }
   }
 
+  /// The same values in memory of their own.
+  package static func copy(_ x: Tensor) -> Tensor {
+    gatherRows([(x.reshaped([1, x.count]), 0..<1)], width: x.count).reshaped(x.shape)
+  }
+
   /// y[row...] = x, for rows.
   package static func copyRows(_ x: Tensor, into y: inout Tensor, at row: Int) {
     precondition(

@@ -179,4 +179,20 @@ extension Kernels {
     }
     return (gf, sums.first)
   }
+
+  /// x diag(scale): one factor a column.
+  package static func scaleColumns(_ x: Tensor, by scale: Tensor) -> Tensor {
+    precondition(scale.count == x.width, "scaleColumns: \(scale.shape) for \(x.shape)")
+    var y = Tensor(uninitialized: x.shape)
+    let width = x.width
+    scale.withPointer { scale in
+      let scale = SharedPointer(scale)
+      _ = eachRows(x, into: &y) { range, x, y, _ in
+        for row in 0..<range.count {
+          lk_multiply(width, x + row * width, scale.raw, y + row * width)
+        }
+      }
+    }
+    return y
+  }
 }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetDatasets
+internal import LorikeetMissingModality
+public import LorikeetTensors
+internal import LorikeetTextDecoders
+public import LorikeetVisionLanguage
+
+/// What a training example asks for.
+public enum TrainingTask: String, Sendable, Codable {
+  case caption
+  case classify
+  /// The first question and answer of a conversation.
+  case conversation
+}
+
+/// One example as drawn: a sample, a task, and which of its inputs are there.
+public struct TrainingExample: Sendable, Equatable {
+  public var sample: Int
+  public var view: Int
+  public var task: TrainingTask
+  public var hasImage: Bool
+  public var hasText: Bool
+}
+
+/// Draws examples from samples and turns them into token sequences.
+public struct ExampleSource {
+  private let samples: [Sample]
+  private let recipe: TrainingRecipe
+  private let pipeline: Pipeline
+
+  public init(_ samples: [Sample], _ recipe: TrainingRecipe, _ pipeline: Pipeline) {
+    self.samples = samples
+    self.recipe = recipe
+    self.pipeline = pipeline
+  }
+
+  /// The tasks that a sample can serve, with their weights.
+  private func tasks(_ sample: Sample) -> [(task: TrainingTask, weight: Double)] {
+    if sample.conversation != nil { return [(.conversation, 1)] }
+    var tasks: [(TrainingTask, Double)] = []
+    if sample.text != nil, recipe.captionWeight > 0 {
+      tasks.append((.caption, recipe.captionWeight))
+    }
+    if sample.label != nil, recipe.classifyWeight > 0 {
+      tasks.append((.classify, recipe.classifyWeight))
+    }
+    return tasks
+  }
+
+  /// Whether a sample can serve any task.
+  public func isUsable(_ sample: Int) -> Bool { !tasks(samples[sample]).isEmpty }
+
+  /// Draws the task, the view and the missing inputs of an example.
+  public func draw(_ index: Int, _ random: inout RandomStream) -> TrainingExample {
+    let sample = samples[index]
+    let choices = tasks(sample)
+    var value = Double(random.uniform()) * choices.reduce(0) { $0 + $1.weight }
+    let task =
+      choices.first { choice in
+        value -= choice.weight
+        return value < 0
+      }?.task ?? choices.last?.task ?? .caption
+    let view = recipe.imageViews > 1 ? random.index(below: recipe.imageViews) : 0
+    let lost = ModalityDropout(
+      image: recipe.dropImage, text: task == .classify ? recipe.dropText : 0
+    ).draw(&random)
+    return TrainingExample(
+      sample: index, view: view, task: task, hasImage: sample.imagePath != nil && !lost.image,
+      hasText: sample.text != nil && !lost.text)
+  }
+
+  /// The complete example of a task, as validation sees it; nil if the sample cannot serve it.
+  public func complete(_ index: Int, task: TrainingTask) -> TrainingExample? {
+    let sample = samples[index]
+    guard tasks(sample).contains(where: { $0.task == task }) else { return nil }
+    return TrainingExample(
+      sample: index, view: 0, task: task, hasImage: sample.imagePath != nil,
+      hasText: sample.text != nil)
+  }
+
+  /// The prompt and answer of an example.
+  ///
+  /// - Parameter features: of the example's picture; nil stands for a missing one.
+  public func sequence(
+    _ example: TrainingExample, features: VisualFeatures?
+  ) throws -> TokenSequence {
+    let sample = samples[example.sample]
+    let settings = pipeline.settings
+    let image: PromptImage? =
+      pipeline.model.vision == nil
+      ? nil : features.map { .features($0) } ?? .missing
+    var text: PromptText?
+    let instruction: String
+    let answer: String
+    switch example.task {
+    case .caption:
+      instruction = settings.captionPrompt
+      answer = sample.text ?? ""
+    case .classify:
+      text = example.hasText ? sample.text.map { .words($0) } ?? .missing : .missing
+      instruction = settings.labelPrompt
+      answer = sample.label ?? ""
+    case .conversation:
+      let turns = sample.conversation ?? []
+      instruction =
+        turns.first { $0.role == .user }?.text.replacing("<image>", with: "")
+        .trimmingPrefix(while: \.isWhitespace).description ?? ""
+      answer = turns.first { $0.role == .assistant }?.text ?? ""
+    }
+    var sequence = try pipeline.processor.prompt(
+      image: image, text: text, instruction: instruction, settings: settings)
+    sequence.answer = pipeline.processor.answer(
+      answer, settings: settings, endTokens: pipeline.model.decoder.endTokens)
+    try pipeline.requireRoom(for: sequence, name: sample.imagePath ?? sample.id)
+    return sequence
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import LorikeetCheckpoints
+public import LorikeetDatasets
+internal import LorikeetTensors
+internal import LorikeetVisionLanguage
+
+/// Where a run stands; stored with each checkpoint.
+public struct TrainingState: Sendable, Equatable, Codable {
+  /// Steps that are done.
+  public var step = 0
+  public var position = BatchSampler.Position()
+  public var bestLoss: Double?
+  public var bestStep = 0
+  /// Evaluations since the best one.
+  public var evaluationsWithoutGain = 0
+  public var seconds = 0.0
+
+  public init() {}
+}
+
+/// What a run leaves on disk: `recipe.yaml`, `adapter/` (or `model/`) of the best evaluation,
+/// `metrics.jsonl`, `tensorboard/`, `checkpoints/step-N/`.
+public struct RunDirectory: Sendable {
+  public let path: String
+
+  public init(_ path: String) { self.path = path }
+
+  public var adapter: String { path + "/adapter" }
+  public var model: String { path + "/model" }
+  public var metrics: String { path + "/metrics.jsonl" }
+  public var tensorboard: String { path + "/tensorboard" }
+  private var checkpoints: String { path + "/checkpoints" }
+
+  /// Steps of the checkpoints, ascending.
+  public var steps: [Int] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+    return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
+  }
+
+  /// Makes the directory for a new run.
+  ///
+  /// - Throws: `TrainingError.run` if there is a run in it already.
+  public func create(recipe: TrainingRecipe) throws {
+    guard !FileManager.default.fileExists(atPath: path + "/recipe.yaml") else {
+      throw TrainingError.run(
+        path: path, reason: "there is a run here already; --resume continues it")
+    }
+    try FileManager.default.createDirectory(
+      atPath: path, withIntermediateDirectories: true)
+    try AtomicFile.write(try recipe.yaml(), to: path + "/recipe.yaml")
+  }
+
+  /// Writes a checkpoint and drops old ones beyond the limit.
+  func save(
+    _ state: TrainingState, parameters: [(name: String, tensor: StoredTensor)],
+    optimizer: [(name: String, tensor: StoredTensor)], limit: Int
+  ) throws {
+    let target = checkpoints + "/step-\(state.step)"
+    try FileManager.default.createDirectory(
+      atPath: checkpoints, withIntermediateDirectories: true)
+    try? FileManager.default.removeItem(atPath: target)
+    try DirectoryWriter.write(to: target) { staging in
+      try SafetensorsFile.write(parameters, to: staging + "/parameters.safetensors")
+      try SafetensorsFile.write(optimizer, to: staging + "/optimizer.safetensors")
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      try AtomicFile.write(
+        String(decoding: try encoder.encode(state), as: UTF8.self) + "\n",
+        to: staging + "/state.json")
+    }
+    for step in steps.dropLast(limit) {
+      try? FileManager.default.removeItem(atPath: checkpoints + "/step-\(step)")
+    }
+  }
+
+  /// The newest checkpoint, or nil if there is none.
+  func load() throws -> (state: TrainingState, parameters: Checkpoint, optimizer: Checkpoint)? {
+    guard let step = steps.last else { return nil }
+    let directory = checkpoints + "/step-\(step)"
+    return (
+      try JSONFile.decode(TrainingState.self, from: directory + "/state.json"),
+      try Checkpoint(file: directory + "/parameters.safetensors"),
+      try Checkpoint(file: directory + "/optimizer.safetensors")
+    )
+  }
+
+  /// Puts a directory in the place of another, so that one of both is there at any moment.
+  func replace(_ target: String, _ fill: (String) throws -> Void) throws {
+    let manager = FileManager.default
+    let (fresh, old) = (target + ".new", target + ".old")
+    try? manager.removeItem(atPath: fresh)
+    try? manager.removeItem(atPath: old)
+    try fill(fresh)
+    if manager.fileExists(atPath: target) { try manager.moveItem(atPath: target, toPath: old) }
+    try manager.moveItem(atPath: fresh, toPath: target)
+    try? manager.removeItem(atPath: old)
+  }
+}

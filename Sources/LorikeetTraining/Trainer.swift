@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import LorikeetAutograd
+internal import LorikeetCheckpoints
+public import LorikeetDatasets
+internal import LorikeetProjectors
+internal import LorikeetTensors
+internal import LorikeetTokenPruning
+internal import LorikeetTokenizers
+public import LorikeetVisionLanguage
+public import Synchronization
+
+/// How a run ended.
+public struct TrainingSummary: Sendable {
+  public enum Ending: String, Sendable {
+    case allSteps = "all steps done"
+    case noGain = "stopped early: the validation loss no longer fell"
+    case outOfTime = "stopped: out of time"
+    case asked = "stopped on request; --resume continues"
+  }
+  public var ending: Ending
+  public var state: TrainingState
+}
+
+/// Trains what a `TrainingSetup` has attached, step by step.
+///
+/// Everything random in a step depends on the recipe's seed and the number of the step alone, so that
+/// a run continued from a checkpoint gives the same bits as one that was never interrupted.
+public final class Trainer {
+  /// Set from outside (a signal handler) to stop after the present step, with the state saved.
+  public static let isStopRequested = Atomic<Bool>(false)
+
+  private let recipe: TrainingRecipe
+  private let pipeline: Pipeline
+  private let setup: TrainingSetup
+  private let run: RunDirectory
+  private let source: String
+  private let training: Part
+  private let validation: Part?
+  private let optimizer: AdamW
+  private let schedule: LearningRateSchedule
+  private let report: (String) -> Void
+  private var state = TrainingState()
+
+  /// A split with its pictures and examples.
+  private struct Part {
+    let samples: [Sample]
+    let pictures: PictureSource
+    let examples: ExampleSource
+  }
+
+  /// Prepares a run: encodes pictures, writes the recipe, or takes up where the last checkpoint
+  /// stands.
+  ///
+  /// - Parameters:
+  ///   - source: the model directory, for saving a model that was trained whole.
+  ///   - report: takes lines for the user.
+  public init(
+    _ recipe: TrainingRecipe, _ pipeline: Pipeline, _ setup: TrainingSetup, data: Dataset,
+    source: String, run: RunDirectory, resume: Bool, report: @escaping (String) -> Void
+  ) throws {
+    self.recipe = recipe
+    self.pipeline = pipeline
+    self.setup = setup
+    self.run = run
+    self.source = source
+    self.report = report
+    optimizer = AdamW(
+      setup.groups, beta1: recipe.adamBeta1, beta2: recipe.adamBeta2,
+      epsilon: recipe.adamEpsilon, weightDecay: recipe.weightDecay)
+    schedule = LearningRateSchedule(
+      recipe.lrSchedulerType, warmupSteps: recipe.warmupSteps, steps: recipe.maxSteps)
+    pipeline.settings.labels = data.labels
+    if let prune = recipe.prune { pipeline.pruning = try PruningSpecification(prune) }
+
+    let caches =
+      recipe.featureCache && recipe.training(of: .encoder) == .frozen
+      && pipeline.pruning?.isDeterministic != false && pipeline.model.vision != nil
+    func part(_ name: String, views: Int) throws -> Part? {
+      let samples = data.split(name).samples
+      let examples = ExampleSource(samples, recipe, pipeline)
+      let pictures = PictureSource(samples, pipeline, views: views, seed: recipe.seed)
+      guard !samples.isEmpty else { return nil }
+      if caches {
+        let total = samples.count { $0.imagePath != nil } * views
+        let bar = ProgressBar(label: "encode \(name)", total: total)
+        try pictures.encodeAll(strict: recipe.strict) { bar.update(done: $0) }
+        bar.finish()
+        for failure in pictures.failures { report("warning: skipped: \(failure.reason)") }
+        if !pictures.failures.isEmpty {
+          report("warning: \(pictures.failures.count) of \(samples.count) pictures skipped")
+        }
+      }
+      return Part(samples: samples, pictures: pictures, examples: examples)
+    }
+    guard let training = try part("train", views: recipe.imageViews) else {
+      throw TrainingError.data(path: recipe.data, reason: "no samples in the split train")
+    }
+    self.training = training
+    validation = try part("validation", views: 1)
+    if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches {
+      pipeline.model.vision?.projector.normalisation = FeatureNormalisation(training.pictures.all)
+    }
+    if resume, let saved = try run.load() {
+      state = saved.state
+      for (name, parameter) in setup.parameters {
+        guard let tensor = saved.parameters[name], tensor.shape == parameter.shape else {
+          throw TrainingError.run(
+            path: saved.parameters.source, reason: "\(name) is missing or misshapen")
+        }
+        parameter.replace(with: Kernels.copy(tensor.tensor()))
+      }
+      if let name = optimizer.restore({ saved.optimizer[$0] }) {
+        throw TrainingError.run(path: saved.optimizer.source, reason: "\(name) is misshapen")
+      }
+      report("resumed at step \(state.step)")
+    } else if resume {
+      report("no checkpoint yet: starting at step 0")
+    } else {
+      try run.create(recipe: recipe)
+    }
+  }
+
+  /// Runs the steps that are left.
+  public func train() throws -> TrainingSummary {
+    let resuming = state.step > 0 ? state.step : nil
+    let metrics = try MetricsLog(path: run.metrics, resumingFrom: resuming ?? 0)
+    let board = try TensorBoardWriter(directory: run.tensorboard, resumingFrom: resuming)
+    let usable = training.samples.indices.filter {
+      training.examples.isUsable($0) && isReadable($0)
+    }
+    guard !usable.isEmpty else {
+      throw TrainingError.data(
+        path: recipe.data, reason: "no training sample has a text or a label to learn")
+    }
+    var sampler = try BatchSampler(
+      count: usable.count, batchSize: recipe.perDeviceTrainBatchSize, seed: recipe.seed,
+      options: .init(crossesEpochs: true), position: state.position)
+    if resuming == nil { try preview(usable) }
+    let bar = ProgressBar(label: "train", total: recipe.maxSteps, done: state.step)
+    var ending = TrainingSummary.Ending.allSteps
+    while state.step < recipe.maxSteps {
+      let start = ContinuousClock.now
+      var batches: [[Int]] = []
+      var epoch = 0
+      for _ in 0..<recipe.gradientAccumulationSteps {
+        let batch = sampler.next()
+        epoch = batch.epoch
+        batches.append(batch.indices.map { usable[$0] })
+      }
+      let (loss, norm) = try step(batches)
+      state.step += 1
+      state.position = sampler.position
+      state.seconds += start.duration(to: .now).seconds
+      let samples = batches.reduce(0) { $0 + $1.count }
+      let rate = recipe.learningRate * schedule.factor(at: state.step - 1)
+      try metrics.append(
+        step: state.step, split: "train",
+        [
+          "epoch": .int(epoch), "loss": .double(loss), "grad_norm": .double(norm),
+          "learning_rate": .double(rate), "seconds": .double(state.seconds),
+          "samples_per_second": .double(Double(samples) / start.duration(to: .now).seconds),
+        ])
+      try board.add(
+        [
+          ("train/loss", Float(loss)), ("train/grad_norm", Float(norm)),
+          ("train/learning_rate", Float(rate)),
+        ], step: state.step)
+      bar.update(done: state.step, samples: samples, loss: loss)
+
+      let isLast = state.step == recipe.maxSteps
+      let isOver = recipe.maxMinutes.map { state.seconds >= $0 * 60 } ?? false
+      let isAsked = Self.isStopRequested.load(ordering: .relaxed)
+      if state.step.isMultiple(of: recipe.evalSteps) || isLast || isOver {
+        try evaluate(metrics, board, bar)
+      }
+      let isStale = recipe.earlyStoppingPatience.map { state.evaluationsWithoutGain >= $0 } ?? false
+      if state.step.isMultiple(of: recipe.saveSteps) || isLast || isOver || isAsked || isStale {
+        try saveCheckpoint()
+      }
+      if isStale { ending = .noGain }
+      if isOver { ending = .outOfTime }
+      if isAsked { ending = .asked }
+      if isStale || isOver || isAsked { break }
+    }
+    bar.finish()
+    if validation == nil, ending != .asked { try saveResult() }
+    return TrainingSummary(ending: ending, state: state)
+  }
+
+  private func isReadable(_ sample: Int) -> Bool {
+    !training.pictures.failures.contains { $0.sample == sample }
+  }
+
+  /// One optimiser step over one or more batches.
+  ///
+  /// - Returns: the mean loss a token, and the norm of the gradient before clipping.
+  private func step(_ batches: [[Int]]) throws -> (loss: Double, norm: Double) {
+    var random = RandomStream.derive(seed: recipe.seed, label: "step \(state.step)")
+    // In the first steps the projector trains alone.
+    let isProjectorOnly = state.step < recipe.projectorSteps
+    for (name, parameter) in setup.parameters {
+      parameter.isTrainable = !isProjectorOnly || name.contains("multi_modal_projector")
+    }
+    let drawn = batches.map { batch in batch.map { training.examples.draw($0, &random) } }
+    var tapes: [(tape: Tape, sequences: [TokenSequence])] = []
+    for examples in drawn {
+      let tape = Tape(isRecording: true)
+      tapes.append((tape, try sequences(examples, tape: tape, &random)))
+    }
+    let tokens = tapes.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + $1.answer.count } }
+    var total = 0.0
+    for (tape, sequences) in tapes {
+      let batch = pipeline.model.pack(
+        sequences, missing: pipeline.missing, positions: pipeline.settings.prunedPositions,
+        tape: tape, isTraining: true, random: RandomStream(seed: random.next()))
+      let (loss, losses) = pipeline.model.loss(
+        batch, weight: 1 / Float(max(tokens, 1)), tape: tape, isTraining: true,
+        random: RandomStream(seed: random.next()))
+      total += losses.reduce(0) { $0 + Double($1) }
+      tape.backward(from: loss)
+    }
+    let norm = optimizer.gradientNorm()
+    guard total.isFinite, norm.isFinite else { throw TrainingError.diverged(step: state.step + 1) }
+    let scale =
+      recipe.maxGradNorm > 0 && norm > recipe.maxGradNorm ? recipe.maxGradNorm / norm : 1
+    optimizer.step(factor: schedule.factor(at: state.step), gradientScale: scale)
+    return (total / Double(max(tokens, 1)), norm)
+  }
+
+  /// The sequences of some examples; pictures come from the cache or through the encoder.
+  private func sequences(
+    _ examples: [TrainingExample], tape: Tape, _ random: inout RandomStream
+  ) throws -> [TokenSequence] {
+    var features: [VisualFeatures?] = examples.map { example in
+      example.hasImage
+        ? training.pictures.features(sample: example.sample, view: example.view) : nil
+    }
+    let rest = examples.indices.filter { examples[$0].hasImage && features[$0] == nil }
+    if !rest.isEmpty, pipeline.model.vision != nil {
+      var read: [(index: Int, pixels: Tensor)] = []
+      for index in rest {
+        let example = examples[index]
+        if let pixels = try training.pictures.read(
+          example.sample, view: example.view, strict: recipe.strict)
+        {
+          read.append((index, pixels))
+        }
+      }
+      for (shape, group) in Dictionary(grouping: read, by: \.pixels.shape)
+        .sorted(by: { $0.key.description < $1.key.description })
+      {
+        let pixels = Kernels.gatherRows(
+          group.map { ($0.pixels.reshaped([1, shape.count]), 0..<1) }, width: shape.count)
+        let encoded = pipeline.model.visualFeatures(
+          pixels.reshaped([group.count, 3, shape[2], shape[3]]), pruning: pipeline.pruning,
+          tape: tape, isTraining: true, random: RandomStream(seed: random.next()))
+        for (item, result) in zip(group, encoded) { features[item.index] = result }
+      }
+    }
+    return try zip(examples, features).map { try training.examples.sequence($0, features: $1) }
+  }
+
+  /// The validation loss of each task; keeps the result if it is the best so far.
+  private func evaluate(
+    _ metrics: MetricsLog, _ board: TensorBoardWriter, _ bar: ProgressBar
+  ) throws {
+    guard let validation else { return }
+    var order = Array(validation.samples.indices)
+    var random = RandomStream.derive(seed: recipe.seed, label: "validation")
+    random.shuffle(&order)
+    order = Array(order.prefix(recipe.evalSamples))
+    var sum = (loss: 0.0, weight: 0.0)
+    var values = JSONLine([])
+    for (task, weight) in [
+      (TrainingTask.caption, recipe.captionWeight), (.classify, recipe.classifyWeight),
+      (.conversation, 1),
+    ] where weight > 0 {
+      let examples = order.compactMap { validation.examples.complete($0, task: task) }
+      guard !examples.isEmpty else { continue }
+      let loss = try meanLoss(examples, validation)
+      sum = (sum.loss + weight * loss, sum.weight + weight)
+      values.append("\(task.rawValue)_loss", .double(loss))
+      try board.add([("validation/\(task.rawValue)_loss", Float(loss))], step: state.step)
+    }
+    guard sum.weight > 0 else { return }
+    let loss = sum.loss / sum.weight
+    let isBest = loss < state.bestLoss ?? .infinity
+    if isBest {
+      state.bestLoss = loss
+      state.bestStep = state.step
+      state.evaluationsWithoutGain = 0
+      try saveResult()
+    } else {
+      state.evaluationsWithoutGain += 1
+    }
+    values.append("loss", .double(loss))
+    try metrics.append(step: state.step, split: "validation", values)
+    try board.add([("validation/loss", Float(loss))], step: state.step)
+    let parts = values.pairs.compactMap { key, value -> String? in
+      guard case .double(let number) = value else { return nil }
+      return "\(key) " + String(format: "%.3f", number)
+    }
+    bar.message(
+      "step \(state.step)  validation " + parts.joined(separator: "  ") + (isBest ? "  best" : "")
+        + String(format: "  (%.1f min)", state.seconds / 60))
+  }
+
+  private func meanLoss(_ examples: [TrainingExample], _ part: Part) throws -> Double {
+    var total = 0.0
+    var tokens = 0
+    for start in stride(from: 0, to: examples.count, by: 16) {
+      let group = examples[start..<min(start + 16, examples.count)]
+      var sequences: [TokenSequence] = []
+      for example in group {
+        var features = part.pictures.features(sample: example.sample, view: 0)
+        if features == nil, example.hasImage, pipeline.model.vision != nil {
+          guard let pixels = try part.pictures.read(example.sample, view: 0, strict: recipe.strict)
+          else { continue }
+          features = pipeline.model.visualFeatures(pixels, pruning: pipeline.pruning).first
+        }
+        sequences.append(try part.examples.sequence(example, features: features))
+      }
+      let batch = pipeline.model.pack(
+        sequences, missing: pipeline.missing, positions: pipeline.settings.prunedPositions,
+        tape: .inference)
+      let losses = pipeline.model.loss(batch, tape: .inference).losses
+      total += losses.reduce(0) { $0 + Double($1) }
+      tokens += losses.count
+    }
+    return total / Double(max(tokens, 1))
+  }
+
+  /// Shows what is learned: the words of the first labels.
+  private func preview(_ usable: [Int]) throws {
+    var random = RandomStream.derive(seed: recipe.seed, label: "preview")
+    report("training \(setup.count) values in \(setup.parameters.count) tensors; labels look like")
+    for sample in usable.prefix(2) {
+      let example = training.examples.draw(sample, &random)
+      let features = training.pictures.features(sample: sample, view: 0)
+      let sequence = try training.examples.sequence(
+        example, features: example.hasImage ? features : nil)
+      let prompt = sequence.parts.map { part in
+        switch part {
+        case .tokens(let tokens):
+          (try? pipeline.processor.tokenizer.decode(tokens, skipSpecialTokens: false)) ?? ""
+        case .image(let features): "[\(features.features.shape.rows) visual tokens]"
+        case .standIn(let modality): "[\(modality)]"
+        }
+      }
+      let answer =
+        (try? pipeline.processor.tokenizer.decode(sequence.answer, skipSpecialTokens: false)) ?? ""
+      report("  \(prompt.joined().debugDescription) -> \(answer.debugDescription)")
+    }
+  }
+
+  /// Writes the adapter, or the model if its own weights train.
+  private func saveResult() throws {
+    if setup.trainsModel {
+      try run.replace(run.model) { fresh in
+        let write = {
+          try ModelWriter.write(self.pipeline.model.index, from: self.source, to: fresh)
+        }
+        if let projector = pipeline.model.vision?.projector {
+          try projector.withFoldedNormalisation(write)
+        } else {
+          try write()
+        }
+      }
+    }
+    try run.replace(run.adapter) { try pipeline.saveAdapter(to: $0) }
+  }
+
+  private func saveCheckpoint() throws {
+    try run.save(
+      state, parameters: setup.parameters.map { ($0.name, $0.parameter.stored) },
+      optimizer: optimizer.state, limit: recipe.saveTotalLimit)
+  }
+}
+
+extension Duration {
+  /// In seconds.
+  var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

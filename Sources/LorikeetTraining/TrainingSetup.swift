@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetAdapters
+public import LorikeetAutograd
+internal import LorikeetLayers
+internal import LorikeetMissingModality
+internal import LorikeetTensors
+public import LorikeetVisionLanguage
+
+/// The part of a vision-language model that a module belongs to.
+enum ModelPart: String, CaseIterable {
+  case encoder, projector, decoder
+
+  /// By the module path, as transformers has it.
+  init(path: String) {
+    if path.hasPrefix("model.vision_tower.") {
+      self = .encoder
+    } else if path.hasPrefix("model.multi_modal_projector.") {
+      self = .projector
+    } else {
+      self = .decoder
+    }
+  }
+}
+
+extension TrainingRecipe {
+  /// How a part is trained.
+  func training(of part: ModelPart) -> PartTraining {
+    switch part {
+    case .encoder: encoder.train ?? .frozen
+    case .projector: projector.train ?? .full
+    case .decoder: decoder.train ?? .lora
+    }
+  }
+
+  func part(_ part: ModelPart) -> PartRecipe {
+    switch part {
+    case .encoder: encoder
+    case .projector: projector
+    case .decoder: decoder
+    }
+  }
+}
+
+/// Attaches what a recipe trains to a pipeline and sorts it into groups of one learning rate each.
+public struct TrainingSetup {
+  public let groups: [ParameterGroup]
+  /// Whether the weights of the model itself train, so that the result is a model, not an adapter.
+  public let trainsModel: Bool
+
+  /// - Parameter path: the recipe's name, for messages.
+  public init(_ recipe: TrainingRecipe, _ pipeline: Pipeline, path: String) throws {
+    let model = pipeline.model
+    pipeline.settings = recipe.settings
+    pipeline.makeStandIns(seed: recipe.seed)
+    // A fully trained projector is part of the adapter (PEFT's modules_to_save); a fully trained
+    // encoder or decoder is not.
+    trainsModel = recipe.training(of: .encoder) == .full || recipe.training(of: .decoder) == .full
+    var named: [(name: String, rate: Double, parameter: Parameter)] = []
+    if trainsModel {
+      guard ModelPart.allCases.allSatisfy({ recipe.training(of: $0) != .lora }) else {
+        throw TrainingError.recipe(
+          path: path, reason: "train: full of encoder or decoder cannot be mixed with train: lora")
+      }
+      for entry in model.index.entries {
+        let part = ModelPart(path: entry.modulePath)
+        guard recipe.training(of: part) == .full else { continue }
+        let options = recipe.part(part)
+        entry.parameter.isTrainable = true
+        named.append(
+          (entry.parameter.name, options.learningRate ?? recipe.learningRate, entry.parameter))
+      }
+    } else {
+      let routing = AdapterRouting(recipe.routing)
+      var configurations: [String: LoRAConfiguration] = [:]
+      for name in routing.names {
+        configurations[name] = try recipe.configuration(adapter: name, routing, model, path: path)
+      }
+      let adapters = try AdapterSet(
+        routing, configurations: configurations, attachingTo: model.index, seed: recipe.seed)
+      pipeline.adapters = adapters
+      for adapter in adapters.adapters {
+        for (name, parameter) in adapter.parameters {
+          let part = ModelPart(path: String(name.dropFirst("base_model.model.".count)))
+          let options = recipe.part(part)
+          let modality = recipe.modalities[adapter.name]
+          let rate =
+            recipe.training(of: part) == .lora
+            ? modality?.learningRate ?? options.learningRate : options.learningRate
+          named.append(
+            ("\(adapter.name)/\(name)", rate ?? recipe.learningRate, parameter))
+        }
+      }
+    }
+    for (name, parameter) in pipeline.missing.parameters {
+      parameter.isTrainable = true
+      named.append(("stand_ins/" + name, recipe.learningRate, parameter))
+    }
+    groups = Dictionary(grouping: named, by: \.rate).sorted { $0.key > $1.key }.map {
+      rate, members in
+      ParameterGroup(
+        name: "learning_rate \(rate)", learningRate: rate,
+        parameters: members.map { ($0.name, $0.parameter) })
+    }
+  }
+
+  public var parameters: [(name: String, parameter: Parameter)] { groups.flatMap(\.parameters) }
+
+  /// The number of values that train.
+  public var count: Int { parameters.reduce(0) { $0 + $1.parameter.shape.count } }
+}
+
+extension TrainingRecipe {
+  /// What an adapter has to know later.
+  var settings: TaskSettings {
+    var settings = TaskSettings()
+    settings.promptStyle = promptStyle
+    settings.captionPrompt = captionPrompt
+    settings.labelPrompt = labelPrompt
+    settings.textPrefix = textPrefix
+    settings.prune = prune
+    settings.prunedPositions = prunedPositions
+    settings.missing = missing
+    settings.standInTokens = standInTokens
+    return settings
+  }
+
+  /// The PEFT configuration of one adapter of the routing: the layers of each part with the part's
+  /// and the modality's rank and alpha.
+  func configuration(
+    adapter name: String, _ routing: AdapterRouting, _ model: VisionLanguageModel, path: String
+  ) throws -> LoRAConfiguration {
+    let modality = modalities[name]
+    let served = routing.modalities(of: name)
+    // Encoder and projector see image rows only; their terms belong to the adapter that serves those.
+    let servesImages = served?.contains(.image) ?? true
+    var configuration = LoRAConfiguration()
+    configuration.rank = modality?.r ?? decoder.r ?? r
+    configuration.alpha = modality?.loraAlpha ?? decoder.loraAlpha ?? loraAlpha
+    configuration.dropout = Float(loraDropout)
+    configuration.usesRankStabilisation = useRslora
+    configuration.baseModel = self.model
+    configuration.taskType = model.vision == nil ? "CAUSAL_LM" : nil
+    var names: [String] = []
+    for part in ModelPart.allCases {
+      let options = self.part(part)
+      guard training(of: part) == .lora, part == .decoder || servesImages else { continue }
+      var choice = LoRAConfiguration()
+      choice.targets = options.targetModules.map { .names($0) } ?? .allLinear
+      let matcher = ModuleMatcher(choice)
+      let chosen = model.index.linears.map(\.name).filter {
+        ModelPart(path: $0) == part && matcher.isTarget($0)
+      }
+      guard !chosen.isEmpty else {
+        throw AdapterError.noTargets(
+          adapter: "\(path): \(part.rawValue).target_modules",
+          targets: options.targetModules?.joined(separator: ", ") ?? "all-linear",
+          examples: model.index.linears.map(\.name).filter { ModelPart(path: $0) == part }.suffix(3)
+        )
+      }
+      names += chosen
+      let rank = modality?.r ?? options.r ?? r
+      let alpha = modality?.loraAlpha ?? options.loraAlpha ?? loraAlpha
+      let pattern = "model\\.\(part.module)\\..*"
+      if rank != configuration.rank { configuration.rankPattern.append((pattern, rank)) }
+      if alpha != configuration.alpha { configuration.alphaPattern.append((pattern, alpha)) }
+    }
+    configuration.targets = names.isEmpty ? nil : .names(names)
+    if training(of: .projector) == .full, servesImages, model.vision != nil {
+      configuration.modulesToSave = ["multi_modal_projector"]
+    }
+    return configuration
+  }
+}
+
+extension ModelPart {
+  /// The name of the part's module.
+  fileprivate var module: String {
+    switch self {
+    case .encoder: "vision_tower"
+    case .projector: "multi_modal_projector"
+    case .decoder: "language_model"
+    }
+  }
+}
