@@ -8,7 +8,8 @@ struct JinjaParser {
   private var depth = 0
   private var loops = 0
 
-  /// Statements and brackets inside each other, and operators in a row, at most: what bounds the stack.
+  /// Statements and brackets inside each other, and operators in a row, at most: what bounds the
+  /// stack.
   static let maximumDepth = 48
   static let maximumChain = 96
 
