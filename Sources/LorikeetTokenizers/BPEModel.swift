@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Byte-pair encoding: a piece begins as single characters, and the two neighbours whose merge has the
-/// lowest rank are joined, again and again; of equals the leftmost first.
+/// Byte-pair encoding: a piece begins as single characters, and the two neighbours whose merge has
+/// the lowest rank are joined, again and again; of equals the leftmost first.
 ///
 /// Source: "Neural Machine Translation of Rare Words with Subword Units", Sennrich, Haddow, Birch,
 /// 2016, https://arxiv.org/abs/1508.07909, section 3.2.
@@ -132,8 +132,8 @@ struct BPEModel: TokenizerModel {
     }
   }
 
-  /// The same for long pieces, in n log n: a linked list of symbols, and a heap of merges in which those
-  /// that no longer hold are skipped.
+  /// The same for long pieces, in n log n: a linked list of symbols, and a heap of merges in which
+  /// those that no longer hold are skipped.
   private func mergeByHeap(_ input: [Int32]) -> [Int32] {
     var symbols = input
     // A symbol that was merged into its left neighbour is -1.

@@ -2,8 +2,8 @@
 
 /// Learns a small byte-level vocabulary from texts and writes it as a tokenizer.json.
 ///
-/// Starts from the 256 bytes and joins the most frequent pair of neighbours, again and again; of pairs
-/// equally frequent the one with the lower ids. The same texts always give the same file.
+/// Starts from the 256 bytes and joins the most frequent pair of neighbours, again and again; of
+/// pairs equally frequent the one with the lower ids. The same texts always give the same file.
 ///
 /// Source: "Neural Machine Translation of Rare Words with Subword Units", Sennrich, Haddow, Birch,
 /// 2016, https://arxiv.org/abs/1508.07909, algorithm 1; on bytes as GPT-2 does.
@@ -174,7 +174,7 @@ private struct TrainingState {
       ByteLevelPreTokenizer(addPrefixSpace: false, usesPattern: true)
     ]
     if splitting == .digits {
-      let digits = ScalarPattern(matches: { CharacterClass.of($0).contains(.number) })
+      let digits = ScalarPattern(matches: CharacterClass.isNumeric)
       members.insert(SplitPreTokenizer(pattern: digits, behavior: .isolated), at: 0)
     }
     let preTokenizer = SequencePreTokenizer(members: members)

@@ -2,8 +2,8 @@
 
 /// The printable stand-ins that byte-level vocabularies use for bytes.
 ///
-/// Bytes that are printable in Latin-1 stand for themselves; the 68 others, in order, for U+0100 and
-/// following. Source: GPT-2's `bytes_to_unicode`.
+/// Bytes that are printable in Latin-1 stand for themselves; the 68 others, in order, for U+0100
+/// and following. Source: GPT-2's `bytes_to_unicode`.
 enum ByteAlphabet {
   /// Each byte's stand-in in UTF-8.
   static let encoded: [[UInt8]] = scalars.map { scalar in

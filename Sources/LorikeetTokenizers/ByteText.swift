@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Unicode scalars in UTF-8 bytes. The bytes come from Strings, so they are valid; should they ever not
-// be, a stray byte reads as U+FFFD and one byte long, and nothing traps.
+// Unicode scalars in UTF-8 bytes. The bytes come from Strings, so they are valid; should they ever
+// not be, a stray byte reads as U+FFFD and one byte long, and nothing traps.
 
 extension [UInt8] {
   /// The scalar that begins at `index`, and the index after it.

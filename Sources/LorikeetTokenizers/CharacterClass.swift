@@ -2,8 +2,9 @@
 
 /// What the split patterns ask about a Unicode scalar.
 ///
-/// Answers come from Unicode's general categories; those of the Basic Multilingual Plane are kept in
-/// a table that is filled at first use.
+/// Answers come from Unicode's general categories, those of the Basic Multilingual Plane through a
+/// table that is filled at first use. Characters younger than Unicode 16, which the reference
+/// library does not know, are in no class; for punctuation its tables are those of Unicode 8.
 struct CharacterClass: OptionSet, Sendable {
   let rawValue: UInt8
 
@@ -31,6 +32,7 @@ struct CharacterClass: OptionSet, Sendable {
   private static func compute(_ value: UInt32) -> CharacterClass {
     guard let scalar = Unicode.Scalar(value) else { return [] }
     let properties = scalar.properties
+    guard let age = properties.age, age.major <= 16 else { return [] }
     var result: CharacterClass = []
     switch properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
@@ -50,8 +52,19 @@ struct CharacterClass: OptionSet, Sendable {
     }
     if properties.isAlphabetic || properties.isJoinControl { result.insert(.word) }
     if properties.isWhitespace { result.insert(.space) }
+    if age.major > 8 { result.remove(.punctuation) }
     if value == 0x0A || value == 0x0D { result.insert(.newline) }
-    if scalar.isASCII, "$+<=>^`|~".unicodeScalars.contains(scalar) { result.insert(.punctuation) }
+    // Two characters were punctuation in Unicode 8 and no longer are.
+    if "$+<=>^`|~\u{166D}\u{111C9}".unicodeScalars.contains(scalar) { result.insert(.punctuation) }
     return result
+  }
+
+  /// Decimal digits and other numbers, the youngest too.
+  static func isNumeric(_ value: UInt32) -> Bool {
+    if value < 0x80 { return value >= 0x30 && value <= 0x39 }
+    return switch Unicode.Scalar(value)?.properties.generalCategory {
+    case .decimalNumber, .letterNumber, .otherNumber: true
+    default: false
+    }
   }
 }

@@ -36,9 +36,10 @@ public struct ChatMessage: Sendable, Equatable {
 
 /// A template that writes a conversation as the prompt a model was trained on.
 ///
-/// Templates are written in Jinja; this renders the part of the language that such templates use, the way
-/// the reference library sets it up (`trim_blocks`, `lstrip_blocks`, its `tojson`, `raise_exception` and
-/// `strftime_now`). What a template may use up is bounded, so one from an unknown source can be rendered.
+/// Templates are written in Jinja; this renders the part of the language that such templates use,
+/// the way the reference library sets it up (`trim_blocks`, `lstrip_blocks`, its `tojson`,
+/// `raise_exception` and `strftime_now`). What a template may use up is bounded, so one from an
+/// unknown source can be rendered.
 public struct ChatTemplate: Sendable {
   public let source: String
   /// What messages call the template.

@@ -235,8 +235,8 @@ struct JinjaInterpreter {
     return .undefined(name)
   }
 
-  /// A value within its limits. Whoever works on a value has got it from here, so its weight pays for
-  /// that work too.
+  /// A value within its limits. Whoever works on a value has got it from here, so its weight pays
+  /// for that work too.
   private mutating func evaluate(
     _ expression: JinjaExpression
   ) throws(TokenizerError) -> JinjaValue {

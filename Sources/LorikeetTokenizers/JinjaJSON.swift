@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The filter `tojson`, as the reference library defines it: Python's `json.dumps` without escapes for
-/// HTML, and characters beyond ASCII as they are.
+/// The filter `tojson`, as the reference library defines it: Python's `json.dumps` without escapes
+/// for HTML, and characters beyond ASCII as they are.
 enum JinjaJSON {
   private struct Style {
     var indent: String?

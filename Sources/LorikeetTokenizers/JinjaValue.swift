@@ -46,8 +46,8 @@ enum JinjaValue: Sendable {
     }
   }
 
-  /// About how many bytes this is as text. What occurs twice counts twice, so that the work on a value
-  /// is bounded by its weight however it is built.
+  /// About how many bytes this is as text. What occurs twice counts twice, so that the work on a
+  /// value is bounded by its weight however it is built.
   var weight: Int {
     switch self {
     case .string(let text): text.utf8.count + 8

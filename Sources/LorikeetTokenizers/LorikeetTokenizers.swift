@@ -13,9 +13,10 @@
 //
 //   ids  -> tokens -> Decoder   back to bytes, then to a String; StreamingDecoder one id at a time
 //
-// `Tokenizer` holds these steps; TokenizerFile.swift builds them from tokenizer.json, GGUFTokenizer.swift
-// from the arrays in a GGUF file. Everything between the ends works on UTF-8 bytes rather than
-// String, because String takes canonically equivalent texts for equal and a vocabulary does not.
+// `Tokenizer` holds these steps; TokenizerFile.swift builds them from tokenizer.json,
+// Tokenizer+GGUF.swift from the arrays in a GGUF file. Everything between the ends works on UTF-8
+// bytes rather than String, because String takes canonically equivalent texts for equal and a
+// vocabulary does not.
 //
 // `ChatTemplate` renders a conversation by a Jinja template: JinjaLexer -> JinjaParser ->
 // JinjaInterpreter, with JinjaFilters, JinjaTests and JinjaMethods beside.

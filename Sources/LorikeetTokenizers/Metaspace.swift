@@ -29,8 +29,8 @@ struct MetaspacePreTokenizer: PreTokenizer {
   }
 }
 
-/// Turns the visible character back into spaces; those of the first token go, all of them, as in the
-/// reference library.
+/// Turns the visible character back into spaces; those of the first token go, all of them, as in
+/// the reference library.
 struct MetaspaceDecoder: TokenDecoder {
   let replacement: [UInt8]
   let prependScheme: MetaspacePreTokenizer.PrependScheme

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
-
 /// Rewrites a text before it is split.
 protocol Normalizer: Sendable {
   func normalize(_ text: [UInt8]) -> [UInt8]
@@ -13,27 +11,6 @@ struct SequenceNormalizer: Normalizer {
 
   func normalize(_ text: [UInt8]) -> [UInt8] {
     members.reduce(text) { text, member in member.normalize(text) }
-  }
-}
-
-/// Unicode's normalisation forms.
-enum UnicodeNormalizer: String, Normalizer, CaseIterable {
-  case nfc = "NFC"
-  case nfd = "NFD"
-  case nfkc = "NFKC"
-  case nfkd = "NFKD"
-
-  func normalize(_ text: [UInt8]) -> [UInt8] {
-    if text.allSatisfy({ $0 < 0x80 }) { return text }
-    let string = text.text
-    let normalized =
-      switch self {
-      case .nfc: string.precomposedStringWithCanonicalMapping
-      case .nfd: string.decomposedStringWithCanonicalMapping
-      case .nfkc: string.precomposedStringWithCompatibilityMapping
-      case .nfkd: string.decomposedStringWithCompatibilityMapping
-      }
-    return Array(normalized.utf8)
   }
 }
 

@@ -3,8 +3,8 @@
 /// The split patterns of the well-known byte-level vocabularies, scanned by hand.
 ///
 /// A regular expression engine spends most of the time of encoding on these few patterns. Each
-/// function here says beside its code which alternative of the pattern it is; alternatives are tried
-/// in the pattern's order.
+/// function here says beside its code which alternative of the pattern it is; alternatives are
+/// tried in the pattern's order.
 struct PatternScanner: SplitPattern {
   enum Contractions {
     /// `'s|'t|'re|'ve|'m|'ll|'d`
@@ -154,7 +154,8 @@ struct PatternScanner: SplitPattern {
     return position == end || last == start ? position : last
   }
 
-  /// `\s*[\r\n]+` or `\s*[\r\n]`, which end at the same place: the last line break of the white space.
+  /// `\s*[\r\n]+` or `\s*[\r\n]`, which end at the same place: the last line break of the white
+  /// space.
   private func spacesToNewline(_ text: [UInt8], _ start: Int, _ end: Int) -> Int? {
     var position = start
     var match: Int?

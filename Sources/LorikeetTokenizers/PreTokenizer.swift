@@ -18,7 +18,8 @@ struct Pieces {
     self.startsText = startsText
   }
 
-  /// The same bytes, each piece cut by `body`, which gives the cuts in order; empty ones are dropped.
+  /// The same bytes, each piece cut by `body`, which gives the cuts in order; empty ones are
+  /// dropped.
   func cut(_ body: ([UInt8], Range<Int>, (Range<Int>) -> Void) -> Void) -> Pieces {
     var result = self
     var ranges: [Range<Int>] = []

@@ -2,8 +2,8 @@
 
 /// Finds the matches of a regular expression or a fixed text.
 protocol SplitPattern: Sendable {
-  /// Calls `found` with each match in `range`, from left to right; matches do not overlap. What lies
-  /// outside `range` does not exist for the pattern.
+  /// Calls `found` with each match in `range`, from left to right; matches do not overlap. What
+  /// lies outside `range` does not exist for the pattern.
   func forEachMatch(in text: [UInt8], _ range: Range<Int>, _ found: (Range<Int>) -> Void)
 }
 
@@ -99,7 +99,8 @@ enum SplitBehavior: String, Sendable, CaseIterable {
   }
 }
 
-/// Splits at a pattern: `Split`, `Digits`, `Punctuation`, `Whitespace` and the like of tokenizer.json.
+/// Splits at a pattern: `Split`, `Digits`, `Punctuation`, `Whitespace` and the like of
+/// tokenizer.json.
 struct SplitPreTokenizer<Pattern: SplitPattern>: PreTokenizer {
   let pattern: Pattern
   let behavior: SplitBehavior

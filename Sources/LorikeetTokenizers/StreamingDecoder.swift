@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Decodes ids as they are generated, one at a time, and gives text only when its characters are whole.
+/// Decodes ids as they are generated, one at a time, and gives text only when its characters are
+/// whole.
 ///
-/// The texts given, one after another, are `decode` of all ids. A token may end within a character; its
-/// bytes are held until the character is complete or `finish` is called.
+/// The texts given, one after another, are `decode` of all ids. A token may end within a character;
+/// its bytes are held until the character is complete or `finish` is called.
 public struct StreamingDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipSpecialTokens: Bool
-  /// The ids given last and those held. The ones given before are decoded again with the next, because
-  /// the first token of a text can look different from the same token further on.
+  /// The ids given last and those held. The ones given before are decoded again with the next,
+  /// because the first token of a text can look different from the same token further on.
   private var window: [Int] = []
   private var givenCount = 0
 
@@ -17,8 +18,8 @@ public struct StreamingDecoder: Sendable {
     self.skipSpecialTokens = skipSpecialTokens
   }
 
-  /// Adds an id; gives the text that is complete with it, often empty. An id that the vocabulary lacks
-  /// is left out.
+  /// Adds an id; gives the text that is complete with it, often empty. An id that the vocabulary
+  /// lacks is left out.
   public mutating func append(_ id: Int) -> String {
     if skipSpecialTokens, tokenizer.isSpecial(id) { return "" }
     window.append(id)

@@ -13,9 +13,10 @@ extension Tokenizer {
 
   /// A tokenizer from a model's directory.
   ///
-  /// Reads tokenizer.json, and where they are there tokenizer_config.json and special_tokens_map.json
-  /// (which tokens begin, end and fill up a text), chat_template.jinja, additional_chat_templates and
-  /// chat_template.json. A chat template that is not supported throws when it is rendered.
+  /// Reads tokenizer.json, and where they are there tokenizer_config.json and
+  /// special_tokens_map.json (which tokens begin, end and fill up a text), chat_template.jinja,
+  /// additional_chat_templates and chat_template.json. A chat template that is not supported throws
+  /// when it is rendered.
   /// - Throws: `TokenizerError` if tokenizer.json is missing, or a file is not what it should be.
   public init(directory: String) throws(TokenizerError) {
     let configuration = try ModelTokenizerFiles(directory)

@@ -50,7 +50,8 @@ extension Tokenizer {
         added: AddedTokens(added, normalizer: nil),
         normalizer: kind.normalizer,
         preTokenizer: SequencePreTokenizer(
-          members: kind.splits + [ByteLevelPreTokenizer(addPrefixSpace: false, usesPattern: false)]),
+          members: kind.splits
+            + [ByteLevelPreTokenizer(addPrefixSpace: false, usesPattern: false)]),
         postProcessor: PostProcessor(
           before: addsBOS ? [bos].compactMap(\.self) : [],
           after: addsEOS ? [eos].compactMap(\.self) : []),
@@ -83,7 +84,7 @@ private struct GGUFPreTokenizer: Sendable {
 
   static let known: [String: GGUFPreTokenizer] = {
     let gpt2 = GGUFPreTokenizer(splits: [split(.gpt2)])
-    let digits = ScalarPattern(matches: { CharacterClass.of($0).contains(.number) })
+    let digits = ScalarPattern(matches: CharacterClass.isNumeric)
     let smollm = GGUFPreTokenizer(
       splits: [SplitPreTokenizer(pattern: digits, behavior: .isolated), split(.gpt2)])
     let llama3 = GGUFPreTokenizer(splits: [split(.llama3)], ignoresMerges: true)

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// Turns text into token ids and back, as the reference library does with the same files.
 ///
-/// A value of this type is a reference to immutable tables, cheap to copy and safe to use from several
-/// threads at once. Made from a model's directory, from tokenizer.json, or from the arrays in a GGUF
-/// file.
+/// A value of this type is a reference to immutable tables, cheap to copy and safe to use from
+/// several threads at once. Made from a model's directory, from tokenizer.json, or from the arrays
+/// in a GGUF file.
 public struct Tokenizer: Sendable {
   /// The conversation template, if the model has one; of several, the one named `default`.
   public package(set) var chatTemplate: ChatTemplate?
@@ -36,7 +36,8 @@ public struct Tokenizer: Sendable {
     try self.init(json: json, name: name, moreTokens: [])
   }
 
-  /// - Parameter moreTokens: added tokens that stand in another file; those tokenizer.json has itself
+  /// - Parameter moreTokens: added tokens that stand in another file; those tokenizer.json has
+  /// itself
   ///   are left out.
   init(
     json: [UInt8], name: String, moreTokens: [AddedToken]

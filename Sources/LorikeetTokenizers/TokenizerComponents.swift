@@ -45,10 +45,10 @@ enum TokenizerComponents {
         addPrefixSpace: try node.bool("add_prefix_space", default: true),
         usesPattern: try node.bool("use_regex", default: true))
     case "Digits":
-      let isNumber: @Sendable (UInt32) -> Bool = { CharacterClass.of($0).contains(.number) }
       let alone = try node.bool("individual_digits", default: false)
       return SplitPreTokenizer(
-        pattern: ScalarPattern(matches: isNumber), behavior: alone ? .isolated : .contiguous)
+        pattern: ScalarPattern(matches: CharacterClass.isNumeric),
+        behavior: alone ? .isolated : .contiguous)
     case "Punctuation":
       let isPunctuation: @Sendable (UInt32) -> Bool = {
         CharacterClass.of($0).contains(.punctuation)

@@ -9,7 +9,8 @@ protocol TokenizerModel: Sendable {
 
 /// The ids of pieces seen before: texts repeat their words.
 ///
-/// The cache is emptied when it is full, so its memory is bounded: 32,768 pieces of at most 48 bytes.
+/// The cache is emptied when it is full, so its memory is bounded: 32,768 pieces of at most 48
+/// bytes.
 struct PieceCache: Sendable {
   static let maximumCount = 1 << 15
   static let maximumPiece = 48

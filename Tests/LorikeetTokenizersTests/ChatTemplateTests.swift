@@ -111,7 +111,7 @@ import Testing
     "{{ (0 - 9223372036854775807 - 1) // -1 }}",
     "{{ ('x' * 9999999).replace('x', 'y' * 9999999) }}", "{{ 'a\\na'|indent(99999999999) }}",
     "{{ (['a'] * 99999)|join('x' * 9999999) }}", "{{ [1]|tojson(indent=9999999999) }}",
-    String(repeating: "(", count: 100_000), "{{ " + String(repeating: "[", count: 100_000),
+    "{{ " + String(repeating: "(", count: 100_000), "{{ " + String(repeating: "[", count: 100_000),
     "{{ 1" + String(repeating: " + 1", count: 100_000) + " }}",
     "{{ a" + String(repeating: ".b", count: 100_000) + " }}",
     "{{ " + String(repeating: "not ", count: 100_000) + "1 }}",
@@ -125,7 +125,6 @@ import Testing
     "{{ -9223372036854775807|abs }}{{ 1|round(9999999999) }}",
   ])
   func hostileTemplatesAreRefused(source: String) {
-    guard source.contains("{") else { return }
     let start = ContinuousClock.now
     #expect(throws: TokenizerError.self) {
       try ChatTemplate(source: source, name: "hostile").render(

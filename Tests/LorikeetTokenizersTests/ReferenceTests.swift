@@ -17,7 +17,8 @@ extension TemplateValue {
   var elements: [TemplateValue] { arrayValue ?? [] }
 }
 
-/// Small tokenizers, each of another make, against what the reference library says of the same file.
+/// Small tokenizers, each of another make, against what the reference library says of the same
+/// file.
 @Suite struct ReferenceTests {
   static let names = [
     "digits", "gpt2", "llama3", "qwen2", "o200k", "metaspace", "llama2", "clip", "words",

@@ -164,7 +164,8 @@ func fixtureText(_ name: String) throws -> String {
 
   @Test func streamingHoldsBackHalfCharacters() throws {
     let tokenizer = try Tokenizer(file: Fixtures.path("tokenizers/digits/tokenizer.json"))
-    // Bytes have ids from 3 on, in the order of their printable characters, and this emoji has four.
+    // Bytes have ids from 3 on, in the order of their printable characters, and this emoji has
+    // four.
     let ids = tokenizer.encode("😀", addSpecialTokens: false)
     #expect(ids.count == 4)
     var decoder = StreamingDecoder(tokenizer)
@@ -177,8 +178,8 @@ func fixtureText(_ name: String) throws -> String {
   }
 
   @Test func longPiecesMergeAsShortOnesDo() throws {
-    // The heap and the scan must agree: one word of 5,000 letters, cut into words of 50 it is merged by
-    // the scan; runs of one letter merge in pairs either way.
+    // The heap and the scan must agree: one word of 5,000 letters, cut into words of 50 it is
+    // merged by the scan; runs of one letter merge in pairs either way.
     let tokenizer = try Tokenizer(
       json: Array(
         #"{"model": {"vocab": {"a": 0, "b": 1, "aa": 2, "aaaa": 3, "ab": 4}, "merges": ["a a", "aa aa", "a b"]}}"#

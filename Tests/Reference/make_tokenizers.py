@@ -46,6 +46,7 @@ TEXTS = CORPUS + [
     "<|im_start|>user\nHi<|im_end|>\n<|im_start|>", " <|im_end|> <|im_end|>x", "<s>hello</s> <unk> <mask>",
     "a <mask> b<mask>c  <mask>  d", "wordy word wordword word", "\x00\x01\x7f", "▁ ▁▁ ▁a Ġ Ċ <0x41> <0x>",
     "a" * 40 + " " + "ab" * 50, "THE İSTANBUL ΣΑΣ ǅ", "\U0001d400\U0001f1e9\U0001f1ea\U0010ffff", "tab\there\r\nCRLF\rCR",
+    "\u0f73\u0f73 \u0ccb \u07fd\u0323\u0301 \u088f \U0001f16c \u1e92\u030c e\u0323\u0302\u0301 각각 a\U000e014c\u0301 \u166d",
     "hot mushroom soup", "mushroom soup", "a <pic> b<pic> c <mask>", "https://example.com/a?b=c&d=e#f me@example.org", "...!!!???---___***", "日本語のテキスト и русский עברית",
 ]
 
