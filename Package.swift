@@ -99,8 +99,9 @@ let package = Package(
       name: "LorikeetTestSupport", dependencies: ["LorikeetAutograd", "LorikeetCheckpoints"],
       path: "Tests/LorikeetTestSupport", swiftSettings: strict),
     tests("Tensors", ["CLorikeetKernels"]), tests("Autograd"), tests("Checkpoints"),
-    tests("Tokenizers"), tests("Images"), tests("Datasets"), tests("Layers"), tests("VisionEncoders"), tests("TextDecoders"),
-    tests("Projectors"), tests("Adapters", ["LorikeetTextDecoders"]), tests("TokenPruning"), tests("MissingModality"),
+    tests("Tokenizers"), tests("Images"), tests("Datasets"), tests("Layers"),
+    tests("VisionEncoders"), tests("TextDecoders"), tests("Projectors"),
+    tests("Adapters", ["LorikeetTextDecoders"]), tests("TokenPruning"), tests("MissingModality"),
     tests("VisionLanguage"), tests("Training"), tests("Evaluation"), tests("Registry"),
     tests("CLI"),
   ]

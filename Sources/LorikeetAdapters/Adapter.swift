@@ -118,6 +118,7 @@ public final class Adapter {
         dropout: configuration.dropout, modalities: modalities)
       terms.append((linear, term))
     }
+    var replacements: [Tensor] = []
     for entry in index.entries {
       let isBias = entry.modulePath.hasSuffix(".bias")
       let module = String(entry.modulePath.dropLast(5))
@@ -128,9 +129,11 @@ public final class Adapter {
       let key =
         Self.prefix + (trainsBias && isAdapted ? module + ".base_layer.bias" : entry.modulePath)
       let original = entry.parameter.variable.value
-      if let new = try value(key, entry.parameter.shape) { entry.parameter.replace(with: new) }
+      replacements.append(try value(key, entry.parameter.shape) ?? original)
       replaced.append((entry.modulePath, key, entry.parameter, original))
     }
+    // Nothing throws from here on: the model is changed as a whole or not at all.
+    for (entry, value) in zip(replaced, replacements) { entry.parameter.replace(with: value) }
     for (linear, term) in terms { linear.adapters.append(term) }
   }
 

@@ -30,7 +30,7 @@ public final class AdapterSet {
             modalities: routing.modalities(of: name), seed: seed))
       }
     } catch {
-      for adapter in adapters { adapter.detach() }
+      for adapter in adapters.reversed() { adapter.detach() }
       throw error
     }
     self.adapters = adapters
@@ -62,7 +62,7 @@ public final class AdapterSet {
             modalities: routing.modalities(of: name)))
       }
     } catch {
-      for adapter in adapters { adapter.detach() }
+      for adapter in adapters.reversed() { adapter.detach() }
       throw error
     }
     self.adapters = adapters
@@ -76,7 +76,8 @@ public final class AdapterSet {
     }
   }
 
-  public func detach() { for adapter in adapters { adapter.detach() } }
+  /// Takes all adapters off, the last one first: what two of them replaced gets its first value back.
+  public func detach() { for adapter in adapters.reversed() { adapter.detach() } }
 
   /// Folds all adapters into the weights.
   public func merge() throws(AdapterError) { for adapter in adapters { try adapter.merge() } }

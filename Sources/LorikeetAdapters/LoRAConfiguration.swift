@@ -110,12 +110,19 @@ public struct LoRAConfiguration: Sendable, Equatable {
     let kind = try value("peft_type", String.self, default: "")
     guard kind == "LORA" else {
       throw fail(
-        "peft_type \(kind.isEmpty ? "is missing" : kind) is not supported; supported: LORA")
+        "peft_type \(kind.isEmpty ? "is missing" : "\(kind) is not supported"); supported: LORA")
     }
     for key in Self.unsupported {
       guard let found = object[key], !(found is NSNull) else { continue }
       if let flag = found as? Bool, !flag { continue }
       throw fail("key \(key) is set, which is not supported")
+    }
+    // These take something out of the base weights, which the adapter then assumes.
+    if let method = object["init_lora_weights"] as? String,
+      ["pissa", "olora", "corda", "loftq"].contains(where: method.lowercased().hasPrefix)
+    {
+      throw fail(
+        "key init_lora_weights: \(method) changes the base weights, which is not supported")
     }
     rank = try value("r", Int.self, default: 8)
     alpha = try value("lora_alpha", NSNumber.self, default: 8).doubleValue

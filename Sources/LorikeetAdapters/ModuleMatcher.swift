@@ -96,7 +96,7 @@ public struct ModuleMatcher {
   /// The first pattern that is not a valid regular expression, if any.
   static func invalidPattern(_ configuration: LoRAConfiguration) -> String? {
     var patterns = configuration.rankPattern.map(\.pattern) + configuration.layersPattern
-    patterns += configuration.alphaPattern.map(\.pattern)
+    patterns += configuration.alphaPattern.map(\.pattern) + configuration.modulesToSave
     for case .pattern(let pattern)? in [configuration.targets, configuration.excluded] {
       patterns.append(pattern)
     }

@@ -1,2 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-@main struct Main { static func main() {} }
+
+import ArgumentParser
+import Lorikeet
+
+// The command `lorikeet`: argument parsing and printing, nothing else. A subcommand is one file in
+// Commands/ and one line in the list below; Support/ holds what they share.
+
+@main
+struct LorikeetTool: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lorikeet",
+    abstract: "Adapts vision-language models on ordinary computers.",
+    discussion: """
+      Results go to standard output, progress and logs to standard error. Exit codes: 0 done, \
+      1 the work failed, 2 wrong usage. The environment variable LORIKEET_THREADS sets the number \
+      of threads where --threads does not.
+
+      Shell completions:
+        lorikeet --generate-completion-script bash > ~/.local/share/bash-completion/completions/lorikeet
+        lorikeet --generate-completion-script zsh > ~/.zsh/completions/_lorikeet
+        lorikeet --generate-completion-script fish > ~/.config/fish/completions/lorikeet.fish
+      """,
+    version: "lorikeet \(Release.version)",
+    subcommands: [
+      Debug.self
+    ])
+
+  static func main() {
+    StandardOutput.ignoreClosedPipes()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      Failure.exit(error)
+    }
+  }
+}

@@ -154,7 +154,8 @@ extension Kernels {
       var target = y
       for piece in pieces where !piece.rows.isEmpty {
         precondition(
-          piece.tensor.width == width && piece.rows.upperBound <= piece.tensor.rows,
+          piece.tensor.width == width && piece.rows.lowerBound >= 0
+            && piece.rows.upperBound <= piece.tensor.rows,
           "gatherRows: \(piece.rows) of \(piece.tensor.shape), width \(width)")
         let count = piece.rows.count * width
         piece.tensor.withPointer {
@@ -169,7 +170,8 @@ extension Kernels {
   /// y[range] += x, for rows.
   package static func addRows(_ x: Tensor, into y: inout Tensor, rows range: Range<Int>) {
     precondition(
-      x.rows == range.count && x.width == y.width && range.upperBound <= y.rows,
+      x.rows == range.count && x.width == y.width && range.lowerBound >= 0
+        && range.upperBound <= y.rows,
       "addRows: \(x.shape) into rows \(range) of \(y.shape)")
     let width = y.width
     y.withMutablePointer { y in

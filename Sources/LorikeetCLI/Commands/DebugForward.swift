@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Lorikeet
+
+struct DebugForward: WorkingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "forward",
+    abstract: "Runs a model on the tensors of a file and writes what it computes.",
+    discussion: """
+      The inputs are input_ids, labels, attention_mask and pixel_values, under the names and in the \
+      shapes of transformers. The outputs are, by kind of model:
+        decoders          logits, loss, hidden.0, hidden.last
+        image encoders    last_hidden_state, pooler_output, hidden.penultimate, attention.last, \
+      attention.penultimate
+        vision-language   logits, loss, image_features, hidden.0, hidden.last
+      and trainable_parameters with an adapter.
+
+      Examples:
+        lorikeet debug forward --model smollm2 --inputs in.safetensors --outputs out.safetensors
+        lorikeet debug forward --model llava --adapter lora --inputs in.safetensors \\
+          --outputs out.safetensors --gradients --generate 8 --from 21
+      """)
+
+  @Option(help: "The model's directory.", completion: .directory)
+  var model: String
+
+  @Option(help: "An adapter's directory.", completion: .directory)
+  var adapter: String?
+
+  @Option(help: "The safetensors file with the inputs.", completion: .file())
+  var inputs: String
+
+  @Option(help: "The safetensors file to write.", completion: .file())
+  var outputs: String
+
+  @Flag(
+    help: """
+      Add grad.NAME, the gradients of the loss: of the adapter's parameters under PEFT's names if \
+      there is an adapter, else of all under the checkpoint's names.
+      """)
+  var gradients = false
+
+  @Option(help: "Add greedy_ids, this many tokens after the first --from inputs.")
+  var generate: Int?
+
+  @Option(help: "How many inputs --generate starts from.")
+  var from: Int?
+
+  @OptionGroup(title: "Common options")
+  var common: CommonOptions
+
+  func validate() throws {
+    guard (generate == nil) == (from == nil) else {
+      throw ValidationError("--generate and --from are used together")
+    }
+    for (name, value) in [("--generate", generate), ("--from", from)] {
+      if let value, value < 1 { throw ValidationError("\(name) is \(value), expected 1 or more") }
+    }
+  }
+
+  func work() throws {
+    let inputs = try ReferenceInputs(path: inputs)
+    let forward = try ReferenceForward(model: model, adapter: adapter)
+    var generation: ReferenceForward.Generation?
+    if let generate, let from { generation = .init(count: generate, prompt: from) }
+    let results = try forward.outputs(for: inputs, gradients: gradients, generation: generation)
+    try SafetensorsFile.write(results, to: outputs)
+    let names = results.map(\.name).filter { !$0.hasPrefix("grad.") }
+    let gradientCount = results.count - names.count
+    note(
+      "\(outputs): \(names.joined(separator: ", "))"
+        + (gradientCount > 0 ? " and \(gradientCount) gradients" : ""))
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Lorikeet
+
+struct DebugTokenize: WorkingCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tokenize",
+    abstract: "Prints the token ids of a text, or of each line of a file.",
+    discussion: """
+      Ids stand on one line for each text, separated by spaces; with --json, one object with text, \
+      ids, tokens and decoded (the text of the ids, special tokens included).
+
+      Examples:
+        lorikeet debug tokenize --model smollm2 --text "A red apple."
+        lorikeet debug tokenize --model smollm2 --file captions.txt --json
+      """)
+
+  @Option(help: "The model's directory; only its tokenizer is read.", completion: .directory)
+  var model: String
+
+  @Option(parsing: .unconditional, help: "The text.")
+  var text: String?
+
+  @Option(help: "A UTF-8 file whose lines are the texts.", completion: .file())
+  var file: String?
+
+  @Flag(help: "Lay around each text the tokens that the model begins and ends texts with.")
+  var addSpecialTokens = false
+
+  @Flag(help: "Print one JSON object a line.")
+  var json = false
+
+  @OptionGroup(title: "Common options")
+  var common: CommonOptions
+
+  func validate() throws {
+    guard (text == nil) != (file == nil) else {
+      throw ValidationError("expected either --text or --file")
+    }
+  }
+
+  func work() throws {
+    let tokenizer = try Tokenizer(directory: model)
+    for text in try texts() {
+      let ids = tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
+      guard json else {
+        try StandardOutput.line(ids.map(String.init).joined(separator: " "))
+        continue
+      }
+      try StandardOutput.line([
+        "text": .string(text),
+        "ids": .array(ids.map { .int($0) }),
+        "tokens": .array(ids.map { tokenizer.token(of: $0).map { .string($0) } ?? .null }),
+        "decoded": .string(try tokenizer.decode(ids, skipSpecialTokens: false)),
+      ])
+    }
+  }
+
+  /// The texts to encode. Lines end with a line feed only; the last one may lack it.
+  private func texts() throws -> [String] {
+    if let text { return [text] }
+    guard let file else { return [] }
+    let bytes = try Storage.mapping(path: file).withBytes { Array($0) }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw FileError(path: file, reason: "is not UTF-8 text")
+    }
+    var lines = text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    return lines.map { String(decoding: $0, as: UTF8.self) }
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Lorikeet
+
+/// Options that every command has.
+struct CommonOptions: ParsableArguments {
+  @Option(help: "Threads to compute with (default: one for each processor).")
+  var threads: Int?
+
+  @Flag(help: "Print no progress and no notes, only results and errors.")
+  var quiet = false
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads is \(threads), expected 1 to 1024")
+    }
+  }
+}
+
+/// A command that does work.
+protocol WorkingCommand: ParsableCommand {
+  var common: CommonOptions { get }
+  /// Does the work. Errors are printed as `error: ...`, their description on one line.
+  func work() throws
+}
+
+extension WorkingCommand {
+  func run() throws {
+    if let threads = common.threads { ThreadPool.configure(threads: threads) }
+    try work()
+  }
+
+  /// Prints a note on standard error unless asked to be quiet.
+  func note(_ text: String) {
+    if !common.quiet { StandardError.line(text) }
+  }
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetAdapters
+internal import LorikeetAutograd
+internal import LorikeetLayers
+public import LorikeetTensors
+internal import LorikeetTextDecoders
+internal import LorikeetVisionEncoders
+
+/// A model's numbers as transformers and PEFT name and shape them, so that anyone can hold them
+/// against a reference: what `lorikeet debug forward` writes.
+public struct ReferenceForward {
+  public typealias Outputs = [(name: String, tensor: StoredTensor)]
+
+  /// Greedy continuation of the first inputs.
+  public struct Generation: Sendable {
+    /// How many tokens to write; nothing ends the text before.
+    public var count: Int
+    /// How many inputs of each row to start from.
+    public var prompt: Int
+
+    public init(count: Int, prompt: Int) {
+      self.count = count
+      self.prompt = prompt
+    }
+  }
+
+  public let model: LoadedModel
+  public let adapters: AdapterSet?
+
+  /// Opens a model directory and attaches an adapter directory.
+  ///
+  /// - Throws: an error that names the file and the cause.
+  public init(model: String, adapter: String? = nil) throws {
+    self.model = try ModelDirectory(model).load()
+    let index = self.model.index
+    adapters = try adapter.map { try AdapterSet(directory: $0, attachingTo: index) }
+  }
+
+  /// Computes what the kind of model has to give.
+  ///
+  /// - Decoders: `logits` `[rows, tokens, vocabulary]`, `hidden.0` (the embeddings), `hidden.last`
+  ///   (after the last norm); zero at padding. With labels `loss` `[1]`, the mean over the labels of
+  ///   the batch, each predicted by the token before it.
+  /// - Vision-language models: `logits`, `loss`, `image_features` (after the projector,
+  ///   `[images x tokens, width]`), `hidden.0`, `hidden.last`.
+  /// - Image encoders: `last_hidden_state`, `pooler_output`, `hidden.penultimate` (before the last
+  ///   block), `attention.last`, `attention.penultimate` (probabilities).
+  /// - With an adapter `trainable_parameters`, int64 `[1]`.
+  ///
+  /// - Parameters:
+  ///   - gradients: adds `grad.NAME` of the loss: of the adapter's parameters if there is one, else
+  ///     of all. Parameters that the loss does not reach have none.
+  ///   - generation: adds `greedy_ids`, int64 `[rows, count]`.
+  /// - Throws: `FileError` if the inputs do not fit the model.
+  public func outputs(
+    for inputs: ReferenceInputs, gradients: Bool = false, generation: Generation? = nil
+  ) throws -> Outputs {
+    var outputs: Outputs
+    switch model {
+    case .encoder(let encoder, _):
+      guard !gradients, generation == nil else {
+        throw FileError(
+          path: inputs.path,
+          reason: "gradients and generation need a language model, and this is an image encoder")
+      }
+      outputs = try encode(encoder, inputs)
+    case .language(let model):
+      outputs = try forward(model, inputs, gradients: gradients)
+      if let generation {
+        outputs.append(("greedy_ids", try greedy(model, inputs, generation)))
+      }
+    }
+    if let adapters {
+      let count = adapters.parameters.reduce(0) { $0 + $1.parameter.shape.count }
+      outputs.append(("trainable_parameters", StoredTensor([count], [1])))
+    }
+    return outputs
+  }
+
+  // MARK: Image encoders
+
+  private func encode(_ encoder: any VisionEncoder, _ inputs: ReferenceInputs) throws -> Outputs {
+    let pixels = try pictures(inputs, for: encoder)
+    let layers = encoder.layerCount
+    var request = EncoderRequest()
+    request.hiddenLayers = [layers - 1]
+    request.attentionLayers = [layers - 1, layers - 2].filter { $0 >= 0 }.reduce(into: []) {
+      $0.insert($1)
+    }
+    let output = encoder.encode(
+      pixels, request: request, tape: .inference, isTraining: false,
+      random: RandomStream(seed: 0))
+    let (images, tokens, width) = (pixels.shape[0], output.tokens, encoder.width)
+    var outputs: Outputs = []
+    if let last = output.lastHiddenState?.value {
+      outputs.append(("last_hidden_state", StoredTensor(last.reshaped([images, tokens, width]))))
+      let first = Kernels.gatherRows(
+        (0..<images).map { (last, $0 * tokens..<$0 * tokens + 1) }, width: width)
+      outputs.append(("pooler_output", StoredTensor(first)))
+    }
+    if let hidden = output.hidden[layers - 1]?.value {
+      outputs.append(
+        ("hidden.penultimate", StoredTensor(hidden.reshaped([images, tokens, width]))))
+    }
+    for (name, layer) in [("attention.last", layers - 1), ("attention.penultimate", layers - 2)] {
+      guard let probabilities = output.attention[layer], let first = probabilities.first else {
+        continue
+      }
+      let all = Kernels.gatherRows(
+        probabilities.map { ($0, 0..<$0.rows) }, width: first.width)
+      outputs.append((name, StoredTensor(all.reshaped(Shape([images] + first.shape.dimensions)))))
+    }
+    return outputs
+  }
+
+  private func pictures(
+    _ inputs: ReferenceInputs, for encoder: any VisionEncoder
+  ) throws -> Tensor {
+    guard let pixels = inputs.pixels else {
+      throw FileError(
+        path: inputs.path, reason: "has no pixel_values, which an image encoder needs")
+    }
+    guard pixels.shape[2] >= encoder.patchSize, pixels.shape[3] >= encoder.patchSize else {
+      throw FileError(
+        path: inputs.path,
+        reason: "pixel_values \(pixels.shape) are smaller than a patch of the encoder, "
+          + "\(encoder.patchSize) x \(encoder.patchSize)")
+    }
+    return pixels
+  }
+
+  // MARK: Language models
+
+  private func forward(
+    _ model: VisionLanguageModel, _ inputs: ReferenceInputs, gradients: Bool
+  ) throws -> Outputs {
+    let trained = gradients ? trainedParameters : []
+    for entry in trained { entry.parameter.isTrainable = true }
+    defer { for entry in trained { entry.parameter.isTrainable = false } }
+    let tape = Tape(isRecording: gradients)
+
+    let features = try imageFeatures(model, inputs, tape)
+    let sequences = try sequences(model, inputs, features, upTo: nil, tape)
+    let batch = model.pack(sequences, tape: tape)
+    let embeddings = batch.embeddings.value
+    let hidden = model.hiddenStates(batch, tape: tape)
+    let logits = Tape.inference.linear(hidden, model.decoder.head).value
+    var outputs: Outputs = [
+      ("logits", StoredTensor(padded(logits, inputs))),
+      ("hidden.0", StoredTensor(padded(embeddings, inputs))),
+      ("hidden.last", StoredTensor(padded(hidden.value, inputs))),
+    ]
+    if let features,
+      let projected = model.project(
+        features, tape: .inference, isTraining: false, random: RandomStream(seed: 0))
+    {
+      outputs.append(("image_features", StoredTensor(projected.value)))
+    }
+    if let targets = try targets(model, inputs) {
+      let (loss, _) = tape.linearCrossEntropy(
+        tape.selectRows(hidden, targets.map(\.row)), head: model.decoder.head,
+        targets: targets.map(\.token),
+        weights: Array(repeating: 1 / Float(targets.count), count: targets.count))
+      outputs.append(("loss", StoredTensor(loss.value.reshaped([1]))))
+      if gradients { tape.backward(from: loss) }
+    } else if gradients {
+      throw FileError(path: inputs.path, reason: "has no labels, which gradients need")
+    }
+    for entry in trained {
+      guard let gradient = entry.parameter.variable.gradient else { continue }
+      outputs.append(("grad." + entry.name, StoredTensor(gradient)))
+      entry.parameter.variable.clearGradient()
+    }
+    return outputs
+  }
+
+  private var trainedParameters: [(name: String, parameter: Parameter)] {
+    adapters?.parameters ?? model.index.parameters.map { ($0.name, $0) }
+  }
+
+  /// The encoder's features of all pictures, one picture after the other.
+  private func imageFeatures(
+    _ model: VisionLanguageModel, _ inputs: ReferenceInputs, _ tape: Tape
+  ) throws -> Variable? {
+    guard inputs.pixels != nil else { return nil }
+    guard let vision = model.vision else {
+      throw FileError(
+        path: inputs.path, reason: "has pixel_values, and the model has no image encoder")
+    }
+    let pictures = model.visualFeatures(try pictures(inputs, for: vision.encoder), tape: tape)
+    return tape.joinRows(
+      pictures.map { ($0.features, 0..<$0.features.shape.rows) },
+      width: pictures[0].features.shape.width)
+  }
+
+  /// The rows of `input_ids` without padding, image tokens replaced by features in reading order.
+  ///
+  /// - Parameter limit: how many inputs of each row to take, nil for all.
+  private func sequences(
+    _ model: VisionLanguageModel, _ inputs: ReferenceInputs, _ features: Variable?,
+    upTo limit: Int?, _ tape: Tape
+  ) throws -> [TokenSequence] {
+    guard let ids = inputs.ids else {
+      throw FileError(path: inputs.path, reason: "has no input_ids, which a language model needs")
+    }
+    let image = features == nil ? nil : model.vision?.imageToken
+    let placeholders = zip(ids, inputs.present).reduce(0) { count, row in
+      count + row.0[row.1].count { $0 == image }
+    }
+    if let features, placeholders != features.shape.rows {
+      throw FileError(
+        path: inputs.path,
+        reason: "image features and image tokens do not match: \(placeholders) placeholders, "
+          + "\(features.shape.rows) features")
+    }
+    var used = 0
+    return try zip(ids, inputs.present).map { ids, present in
+      var sequence = TokenSequence(parts: [])
+      var place = present.lowerBound
+      while place < present.upperBound {
+        let isImage = ids[place] == image
+        let end =
+          ids[place..<present.upperBound].firstIndex { ($0 == image) != isImage }
+          ?? present.upperBound
+        let cut = min(end, limit ?? end)
+        if isImage, let features {
+          if cut > place {
+            guard cut == end else {
+              throw FileError(
+                path: inputs.path, reason: "the first \(cut) inputs end inside of an image")
+            }
+            let count = end - place
+            sequence.parts.append(
+              .image(
+                VisualFeatures(
+                  features: tape.joinRows(
+                    [(features, used..<used + count)], width: features.shape.width),
+                  positions: Array(0..<count), total: count, grid: (1, count))))
+          }
+          used += end - place
+        } else if cut > place {
+          let words = Array(ids[place..<cut])
+          if let wrong = words.first(where: { $0 < 0 || $0 >= model.decoder.vocabulary }) {
+            throw FileError(
+              path: inputs.path,
+              reason: "input_ids has \(wrong), outside of the vocabulary of "
+                + "\(model.decoder.vocabulary) tokens")
+          }
+          sequence.parts.append(.tokens(words))
+        }
+        place = end
+      }
+      return sequence
+    }
+  }
+
+  /// The packed rows that predict a label, with the label.
+  private func targets(
+    _ model: VisionLanguageModel, _ inputs: ReferenceInputs
+  ) throws -> [(row: Int, token: Int)]? {
+    guard let labels = inputs.labels else { return nil }
+    var targets: [(row: Int, token: Int)] = []
+    var start = 0
+    for (labels, present) in zip(labels, inputs.present) {
+      for place in labels.indices.dropFirst() where labels[place] != ReferenceInputs.ignoredLabel {
+        guard labels[place] >= 0, labels[place] < model.decoder.vocabulary else {
+          throw FileError(
+            path: inputs.path,
+            reason: "labels has \(labels[place]), outside of the vocabulary of "
+              + "\(model.decoder.vocabulary) tokens")
+        }
+        guard present.contains(place - 1) else {
+          throw FileError(
+            path: inputs.path, reason: "labels has \(labels[place]) after a padding token")
+        }
+        targets.append((start + place - 1 - present.lowerBound, labels[place]))
+      }
+      start += present.count
+    }
+    guard !targets.isEmpty else {
+      throw FileError(path: inputs.path, reason: "labels has nothing to predict, all are -100")
+    }
+    return targets
+  }
+
+  /// Packed rows `[rows without padding, width]` as `[rows, tokens, width]`, zero at padding.
+  private func padded(_ packed: Tensor, _ inputs: ReferenceInputs) -> Tensor {
+    let tokens = inputs.ids?.first?.count ?? 0
+    let shape: Shape = [inputs.present.count, tokens, packed.width]
+    if packed.count == shape.count { return packed.reshaped(shape) }
+    let zeros = Tensor(repeating: 0, [tokens, packed.width])
+    var start = 0
+    let pieces = inputs.present.flatMap { present in
+      defer { start += present.count }
+      return [
+        (zeros, 0..<present.lowerBound), (packed, start..<start + present.count),
+        (zeros, 0..<tokens - present.upperBound),
+      ]
+    }
+    return Kernels.gatherRows(pieces, width: packed.width).reshaped(shape)
+  }
+
+  private func greedy(
+    _ model: VisionLanguageModel, _ inputs: ReferenceInputs, _ generation: Generation
+  ) throws -> StoredTensor {
+    guard generation.count > 0,
+      inputs.present.allSatisfy({ $0.lowerBound < generation.prompt }),
+      inputs.present.allSatisfy({ $0.upperBound >= generation.prompt })
+    else {
+      throw FileError(
+        path: inputs.path,
+        reason: "cannot generate \(generation.count) tokens after the first \(generation.prompt) "
+          + "inputs; rows have \(inputs.ids?.first?.count ?? 0)")
+    }
+    let tape = Tape.inference
+    let prompts = try sequences(
+      model, inputs, try imageFeatures(model, inputs, tape), upTo: generation.prompt, tape)
+    var options = GenerationOptions()
+    options.maxTokens = generation.count
+    options.stopsAtEnd = false
+    let answers = model.generate(prompts, options)
+    return StoredTensor(answers.flatMap { $0 }, [answers.count, generation.count])
+  }
+}
+
+extension StoredTensor {
+  /// Whole numbers as int64. Traps unless there are `shape.count` of them.
+  init(_ values: [Int], _ shape: Shape) {
+    let storage = values.map { Int64($0) }.withUnsafeBytes { Storage(copying: $0) }
+    self.init(dtype: .int64, shape: shape, storage: storage, bytes: 0..<values.count * 8)
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetCheckpoints
+public import LorikeetTensors
+
+/// The inputs of one reference computation, read from a safetensors file under the names that
+/// transformers' models give their arguments, and checked.
+///
+/// Other tensors in the file are ignored.
+public struct ReferenceInputs {
+  /// The file.
+  public let path: String
+  /// `input_ids` `[rows, tokens]`, or `[tokens]` for one row; nil if the file has none.
+  public let ids: [[Int]]?
+  /// The places of each row that are not padding: all, or what `attention_mask` marks with 1.
+  public let present: [Range<Int>]
+  /// `labels`, of the shape of `input_ids`; `ignoredLabel` where nothing is to be predicted.
+  public let labels: [[Int]]?
+  /// `pixel_values` `[images, 3, height, width]`.
+  public let pixels: Tensor?
+
+  /// The label of a token that does not count in the loss.
+  public static let ignoredLabel = -100
+
+  /// Reads and checks the file.
+  ///
+  /// - Throws: `CheckpointError` if it is not safetensors; `FileError` naming the tensor that is not
+  ///   what it should be.
+  public init(path: String) throws {
+    let file = try SafetensorsFile(path: path)
+    self.path = path
+    let ids = try Self.rows(file, "input_ids")
+    let labels = try Self.rows(file, "labels")
+    let mask = try Self.rows(file, "attention_mask")
+    self.ids = ids
+    self.labels = labels
+    for (name, other) in [("labels", labels), ("attention_mask", mask)] {
+      guard let other else { continue }
+      guard let ids, other.map(\.count) == ids.map(\.count) else {
+        throw FileError(path: path, reason: "\(name) does not have the shape of input_ids")
+      }
+    }
+    present = try (ids ?? []).enumerated().map { row, tokens in
+      guard let mask else { return 0..<tokens.count }
+      return try Self.unmasked(mask[row], row: row, path: path)
+    }
+    pixels = try file["pixel_values"].map { try Self.pictures($0, path: path) }
+  }
+
+  /// The first place that is 1 and the end of the ones.
+  private static func unmasked(_ mask: [Int], row: Int, path: String) throws -> Range<Int> {
+    let first = mask.firstIndex(of: 1) ?? 0
+    let end = mask[first...].firstIndex { $0 != 1 } ?? mask.count
+    guard end > first, mask.indices.allSatisfy({ (first..<end).contains($0) || mask[$0] == 0 })
+    else {
+      throw FileError(
+        path: path,
+        reason: "row \(row) of attention_mask is not one run of ones with zeros at the ends only")
+    }
+    return first..<end
+  }
+
+  /// A tensor of whole numbers as rows.
+  private static func rows(_ file: SafetensorsFile, _ name: String) throws -> [[Int]]? {
+    guard let stored = file[name] else { return nil }
+    guard !stored.dtype.isFloatingPoint, (1...2).contains(stored.shape.rank),
+      stored.shape.count > 0
+    else {
+      throw FileError(
+        path: file.path,
+        reason: "\(name) is \(stored.dtype.rawValue) \(stored.shape), expected whole numbers "
+          + "[rows, tokens]")
+    }
+    let values = stored.integers()
+    let width = stored.shape.width
+    return (0..<stored.shape.rows).map { Array(values[$0 * width..<($0 + 1) * width]) }
+  }
+
+  private static func pictures(_ stored: StoredTensor, path: String) throws -> Tensor {
+    let extents = stored.shape.dimensions
+    let shape = Shape(extents.count == 3 ? [1] + extents : extents)
+    guard stored.dtype.isFloatingPoint, shape.rank == 4, shape[1] == 3, shape.count > 0 else {
+      throw FileError(
+        path: path,
+        reason: "pixel_values is \(stored.dtype.rawValue) \(stored.shape), expected real numbers "
+          + "[images, 3, height, width]")
+    }
+    return stored.tensor().reshaped(shape)
+  }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LorikeetTensors
+import LorikeetTestSupport
+import Testing
+
+@Suite struct AtomicFileTests {
+  private func files(_ directory: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+  }
+  private func text(_ path: String) throws -> String {
+    try String(contentsOfFile: path, encoding: .utf8)
+  }
+
+  @Test func aFileIsReplacedWhole() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/weights.bin"
+      try AtomicFile.write("old", to: path)
+      let file = try AtomicFile(path: path)
+      try file.write("new ")
+      try file.write([UInt8]("text".utf8))
+      try file.write([])
+      #expect(try text(path) == "old")
+      try file.commit()
+      #expect(try text(path) == "new text")
+      #expect(try files(directory) == ["weights.bin"])
+    }
+  }
+
+  @Test func aFileThatIsGivenUpLeavesNothing() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/weights.bin"
+      try AtomicFile.write("old", to: path)
+      do {
+        let file = try AtomicFile(path: path)
+        try file.write("half of it")
+        #expect(try files(directory).count == 2)
+      }
+      #expect(try files(directory) == ["weights.bin"])
+      #expect(try text(path) == "old")
+    }
+  }
+
+  @Test func aDirectoryUnderTheNameIsAnErrorAndLeavesNothing() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/taken"
+      try FileManager.default.createDirectory(
+        atPath: path + "/inner", withIntermediateDirectories: true)
+      #expect(throws: FileError.self) { try AtomicFile.write("text", to: path) }
+      #expect(try files(directory) == ["taken"])
+    }
+  }
+
+  @Test func aMissingDirectoryIsNamed() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/nowhere/file"
+      let error = #expect(throws: FileError.self) { try AtomicFile.write("text", to: path) }
+      #expect(error?.description == "\(path): cannot write: No such file or directory")
+    }
+  }
+
+  @Test func mappedFilesAreCheckedBeforeTheyAreRead() throws {
+    try withTemporaryDirectory { directory in
+      let error = #expect(throws: FileError.self) { _ = try Storage.mapping(path: directory) }
+      #expect(error?.description == "\(directory): is not a regular file")
+      #expect(throws: FileError.self) { _ = try Storage.mapping(path: directory + "/none") }
+      try AtomicFile.write("", to: directory + "/empty")
+      #expect(try Storage.mapping(path: directory + "/empty").byteCount == 0)
+    }
+  }
+}
