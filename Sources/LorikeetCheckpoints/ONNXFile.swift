@@ -49,9 +49,8 @@ public struct ONNXFile: Sendable {
     }
     for tensor in model.graph.initializer { try add(tensor, tensor.name) }
     for node in model.graph.node where node.opType == "Constant" {
-      for attribute in node.attribute 
-        where attribute.name == "value" && attribute.hasT && Self.type(attribute.t.dataType) != nil
-      {
+      for attribute in node.attribute
+      where attribute.name == "value" && attribute.hasT && Self.type(attribute.t.dataType) != nil {
         if let output = node.output.first { try add(attribute.t, output) }
       }
     }
@@ -83,7 +82,8 @@ public struct ONNXFile: Sendable {
     else { throw problem("the shape \(dimensions) is negative or too large") }
     let data = tensor.rawData.isEmpty ? typedData(tensor, dtype) : Array(tensor.rawData)
     guard data.count == size else {
-      throw problem("\(dtype.rawValue) \(dimensions) takes \(size) bytes, the file has \(data.count)")
+      throw problem(
+        "\(dtype.rawValue) \(dimensions) takes \(size) bytes, the file has \(data.count)")
     }
     let storage = data.withUnsafeBytes { Storage(copying: $0) }
     return StoredTensor(dtype: dtype, shape: Shape(dimensions), storage: storage, bytes: 0..<size)
