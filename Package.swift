@@ -55,7 +55,9 @@ let package = Package(
 
     library("Tensors", ["CLorikeetKernels", "COpenBLAS"]),
     library("Autograd", ["LorikeetTensors"]),
-    library("Checkpoints", ["LorikeetTensors"], [protobuf]),
+    .target(
+      name: "LorikeetCheckpoints", dependencies: ["LorikeetTensors", protobuf],
+      exclude: ["onnx.proto"], swiftSettings: strict),
     library("Tokenizers", ["LorikeetCheckpoints"]),
     library("Images", ["CLorikeetCodecs", "LorikeetTensors"]),
     library("Datasets", ["LorikeetTensors", "LorikeetImages"], [logging]),

@@ -23,7 +23,7 @@ struct LorikeetTool: ParsableCommand {
       """,
     version: "lorikeet \(Release.version)",
     subcommands: [
-      Debug.self
+      Pull.self, Assemble.self, Finetune.self, Debug.self,
     ])
 
   static func main() {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Lorikeet
+
+struct Assemble: WorkingCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Joins an image encoder and a text decoder into a vision-language model.",
+    discussion: """
+      The projector between them is new and must be trained before the model sees anything. The \
+      result is a LLaVA directory that transformers opens too.
+
+      Examples:
+        lorikeet assemble --encoder dinov2-small --decoder smollm2-135m-instruct \\
+          --projector mlp --output stamps-vlm
+      """)
+
+  @Option(help: "The image encoder's directory.", completion: .directory)
+  var encoder: String
+
+  @Option(help: "The text decoder's directory.", completion: .directory)
+  var decoder: String
+
+  @Option(help: "The projector: mlp or linear.")
+  var projector = ProjectorKind.mlp
+
+  @Option(
+    parsing: .unconditional,
+    help: "The hidden state that is projected: 0 the embeddings, -1 the last block's output.")
+  var featureLayer = -1
+
+  @Option(help: "default for the patches, full for the class token too.")
+  var select = FeatureSelection.patches
+
+  @Option(help: "What the projector is drawn with.")
+  var seed: UInt64 = 0
+
+  @Option(help: "The directory to write; it must not exist or be empty.", completion: .directory)
+  var output: String
+
+  @OptionGroup(title: "Common options")
+  var common: CommonOptions
+
+  func work() throws {
+    var assembly = Assembly(encoder: encoder, decoder: decoder)
+    assembly.projector = projector
+    assembly.featureLayer = featureLayer
+    assembly.selection = select
+    assembly.seed = seed
+    try assembly.write(to: output)
+    let model = try ModelDirectory(output).loadLanguageModel()
+    let parameters = model.index.parameters.reduce(0) { $0 + $1.shape.count }
+    note("\(output): \(parameters) parameters")
+  }
+}

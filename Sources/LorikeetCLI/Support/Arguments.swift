@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+public import Lorikeet
+
+// Choices of the library that options take by their raw values.
+
+extension FeatureSelection: ExpressibleByArgument {}
+extension ProjectorKind: ExpressibleByArgument {}
+extension PromptStyle: ExpressibleByArgument {}
