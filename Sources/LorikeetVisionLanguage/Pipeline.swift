@@ -114,6 +114,11 @@ public final class Pipeline {
       }
   }
 
+  /// The number of tokens that the model's context has left after a prompt, 0 at least.
+  public func room(for sequence: TokenSequence) -> Int {
+    max(0, model.decoder.contextLength - length(of: sequence))
+  }
+
   /// - Throws: `ConfigurationError` if the prompt and `more` tokens do not fit the model's context.
   public func requireRoom(for sequence: TokenSequence, and more: Int = 0, name: String) throws {
     let length = length(of: sequence)
@@ -131,11 +136,15 @@ public final class Pipeline {
       .map { processor.words($0) }
   }
 
+  /// The tokens of an answer, its end token included, as the pipeline's settings lay it out.
+  public func answer(_ text: String) -> [Int] {
+    processor.answer(text, settings: settings, endTokens: model.decoder.endTokens)
+  }
+
   /// The labels' mean log probabilities per token after a prompt.
   public func scores(of labels: [String], after prompt: TokenSequence) -> [Float] {
     model.scores(
-      of: labels.map {
-        processor.answer($0, settings: settings, endTokens: model.decoder.endTokens)
-      }, after: prompt, missing: missing, positions: settings.prunedPositions)
+      of: labels.map { answer($0) }, after: prompt, missing: missing,
+      positions: settings.prunedPositions)
   }
 }

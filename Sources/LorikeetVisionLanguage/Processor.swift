@@ -63,10 +63,21 @@ public struct Processor: Sendable {
     image: PromptImage?, text: PromptText?, instruction: String, settings: TaskSettings,
     system: String? = nil
   ) throws -> TokenSequence {
+    try prompt(
+      images: image.map { [$0] } ?? [], text: text, instruction: instruction, settings: settings,
+      system: system)
+  }
+
+  /// A prompt with any number of pictures, which come first, in order, a line each.
+  public func prompt(
+    images: [PromptImage], text: PromptText?, instruction: String, settings: TaskSettings,
+    system: String? = nil
+  ) throws -> TokenSequence {
+    let places = String(repeating: Self.imageMark + "\n", count: images.count)
     var marked: String
     switch settings.promptStyle {
     case .plain:
-      marked = image == nil ? "" : Self.imageMark + "\n"
+      marked = places
       if text != nil { marked += Self.textMark }
       marked += instruction
     case .chat:
@@ -75,13 +86,12 @@ public struct Processor: Sendable {
           path: "prompt_style chat", "the model's tokenizer has no chat template")
       }
       let content =
-        (image == nil ? "" : Self.imageMark + "\n") + (text == nil ? "" : Self.textMark)
-        + instruction
+        places + (text == nil ? "" : Self.textMark) + instruction
       var messages = [ChatMessage(role: "user", text: content)]
       if let system { messages.insert(ChatMessage(role: "system", text: system), at: 0) }
       marked = try template.render(messages: messages, addGenerationPrompt: true)
     }
-    return TokenSequence(parts: parts(marked, image: image, text: text, settings))
+    return TokenSequence(parts: parts(marked, images: images, text: text, settings))
   }
 
   /// The tokens of an answer, its end token included.
@@ -99,7 +109,7 @@ public struct Processor: Sendable {
 
   /// Cuts a marked text at its marks.
   private func parts(
-    _ marked: String, image: PromptImage?, text: PromptText?, _ settings: TaskSettings
+    _ marked: String, images: [PromptImage], text: PromptText?, _ settings: TaskSettings
   ) -> [TokenSequence.Part] {
     // A beginning-of-text token, where the tokenizer adds one, stands before everything. A chat
     // template writes its own.
@@ -110,13 +120,14 @@ public struct Processor: Sendable {
       guard !words.isEmpty else { return }
       parts.append(.tokens(tokenizer.encode(words, addSpecialTokens: false)))
     }
+    var images = images[...]
     var rest = marked[...]
     var pending = ""
     while !rest.isEmpty {
       if rest.hasPrefix(Self.imageMark) {
         append(pending)
         pending = ""
-        switch image {
+        switch images.popFirst() {
         case .features(let features): parts.append(.image(features))
         case .missing: parts.append(.standIn(.missingImage))
         case nil: break
