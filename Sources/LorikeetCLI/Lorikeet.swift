@@ -23,7 +23,8 @@ struct LorikeetTool: ParsableCommand {
       """,
     version: "lorikeet \(Release.version)",
     subcommands: [
-      Pull.self, Assemble.self, Finetune.self, Debug.self,
+      Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
+      Debug.self,
     ])
 
   static func main() {

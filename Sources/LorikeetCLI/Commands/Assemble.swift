@@ -15,10 +15,10 @@ struct Assemble: WorkingCommand {
           --projector mlp --output stamps-vlm
       """)
 
-  @Option(help: "The image encoder's directory.", completion: .directory)
+  @Option(help: "The image encoder: a directory or a pulled name.", completion: .directory)
   var encoder: String
 
-  @Option(help: "The text decoder's directory.", completion: .directory)
+  @Option(help: "The text decoder: a directory or a pulled name.", completion: .directory)
   var decoder: String
 
   @Option(help: "The projector: mlp or linear.")
@@ -42,7 +42,8 @@ struct Assemble: WorkingCommand {
   var common: CommonOptions
 
   func work() throws {
-    var assembly = Assembly(encoder: encoder, decoder: decoder)
+    var assembly = Assembly(
+      encoder: try ModelLocation.resolve(encoder), decoder: try ModelLocation.resolve(decoder))
     assembly.projector = projector
     assembly.featureLayer = featureLayer
     assembly.selection = select

@@ -5,14 +5,16 @@ import Lorikeet
 
 /// Which model works, with which adapter.
 struct PipelineOptions: ParsableArguments {
-  @Option(help: "The model: its directory.", completion: .directory)
+  @Option(help: "The model: a directory, or a name that was pulled.", completion: .directory)
   var model: String
 
   @Option(help: "A directory that finetune or PEFT has written.", completion: .directory)
   var adapter: String?
 
   /// Opens the model and its adapter.
-  func open() throws -> Pipeline { try Pipeline(model: model, adapter: adapter) }
+  func open() throws -> Pipeline {
+    try Pipeline(model: ModelLocation.resolve(model), adapter: adapter)
+  }
 }
 
 /// How visual tokens are pruned.
