@@ -27,6 +27,7 @@ struct LorikeetTool: ParsableCommand {
     version: "lorikeet \(Release.version)",
     subcommands: [
       Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
+      Merge.self, Inspect.self,
       Debug.self,
     ])
 

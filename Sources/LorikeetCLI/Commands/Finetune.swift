@@ -27,7 +27,8 @@ struct Finetune: WorkingCommand {
   @Option(help: "The model: a directory, or a name that pull knows.", completion: .directory)
   var model: String?
 
-  @Option(help: "The data set: a directory or file, or a name that pull knows.",
+  @Option(
+    help: "The data set: a directory or file, or a name that pull knows.",
     completion: .file())
   var data: String?
 
