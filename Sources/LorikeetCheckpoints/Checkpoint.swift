@@ -56,9 +56,13 @@ public struct Checkpoint: Sendable {
 
   private init(index: String, in directory: String) throws(CheckpointError) {
     struct Index: Decodable {
-      let weight_map: [String: String]
+      let weightMap: [String: String]
+
+      enum CodingKeys: String, CodingKey {
+        case weightMap = "weight_map"
+      }
     }
-    let map = try JSONFile.decode(Index.self, from: index).weight_map
+    let map = try JSONFile.decode(Index.self, from: index).weightMap
     let shards = Set(map.values).sorted()
     for shard in shards where shard.isEmpty || shard.contains("/") {
       throw .configuration(

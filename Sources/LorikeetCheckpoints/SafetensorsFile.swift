@@ -98,7 +98,8 @@ private struct HeaderParser {
     var type: String?
     var dimensions: [Int]?
     var offsets: [Int]?
-    try scanner.object(failing: { malformed($0, name) }) { scanner, key throws(CheckpointError) in
+    let wrap = { (failure: HeaderScanner.Failure) in malformed(failure, name) }
+    try scanner.object(failing: wrap) { scanner, key throws(CheckpointError) in
       do throws(HeaderScanner.Failure) {
         switch key {
         case "dtype" where type == nil: type = try scanner.string()

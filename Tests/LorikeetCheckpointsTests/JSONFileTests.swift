@@ -7,11 +7,21 @@ import Testing
 struct JSONFileTests {
   private struct Configuration: Decodable {
     struct Vision: Decodable {
-      let hidden_size: Int
+      let hiddenSize: Int
+
+      enum CodingKeys: String, CodingKey {
+        case hiddenSize = "hidden_size"
+      }
     }
-    let vision_config: Vision
-    let rms_norm_eps: Double
+    let vision: Vision
+    let epsilon: Double
     let tie: Bool?
+
+    enum CodingKeys: String, CodingKey {
+      case vision = "vision_config"
+      case epsilon = "rms_norm_eps"
+      case tie
+    }
   }
 
   private func decode(_ text: String) throws -> Configuration {
@@ -23,7 +33,7 @@ struct JSONFileTests {
     let text = #"{"vision_config": {"hidden_size": 12}, "rms_norm_eps": 1e-05, "more": null}"#
     let path = try scratch.file("config.json", text.utf8)
     let value = try JSONFile.decode(Configuration.self, from: path)
-    #expect(value.vision_config.hidden_size == 12 && value.rms_norm_eps == 1e-5)
+    #expect(value.vision.hiddenSize == 12 && value.epsilon == 1e-5)
   }
 
   @Test(arguments: [
