@@ -24,6 +24,7 @@ struct LorikeetTool: ParsableCommand {
     version: "lorikeet \(Release.version)",
     subcommands: [
       Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
+      Evaluate.self,
       Debug.self,
     ])
 
