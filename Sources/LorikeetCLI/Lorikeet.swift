@@ -27,7 +27,8 @@ struct LorikeetTool: ParsableCommand {
     version: "lorikeet \(Release.version)",
     subcommands: [
       Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
-      Merge.self, Inspect.self,
+      Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
+      Evaluate.self, Merge.self, Inspect.self, Debug.self,
       Debug.self,
     ])
 

@@ -43,7 +43,7 @@ struct Assemble: WorkingCommand {
 
   func work() throws {
     var assembly = Assembly(
-      encoder: try ModelLocation.resolve(encoder), decoder: try ModelLocation.resolve(decoder))
+      encoder: try ModelSource.directory(encoder), decoder: try ModelSource.directory(decoder))
     assembly.projector = projector
     assembly.featureLayer = featureLayer
     assembly.selection = select

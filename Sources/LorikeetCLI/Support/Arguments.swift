@@ -5,6 +5,7 @@ public import Lorikeet
 
 // Choices of the library that options take by their raw values.
 
+extension EvaluationTask: ExpressibleByArgument {}
 extension FeatureSelection: ExpressibleByArgument {}
 extension ProjectorKind: ExpressibleByArgument {}
 extension PromptStyle: ExpressibleByArgument {}

@@ -8,12 +8,14 @@ struct PipelineOptions: ParsableArguments {
   @Option(help: "The model: a directory, or a name that was pulled.", completion: .directory)
   var model: String
 
-  @Option(help: "A directory that finetune or PEFT has written.", completion: .directory)
+  @Option(
+    help: "An adapter: a directory that finetune or PEFT has written.", completion: .directory)
   var adapter: String?
 
   /// Opens the model and its adapter.
   func open() throws -> Pipeline {
-    try Pipeline(model: ModelLocation.resolve(model), adapter: adapter)
+    try Pipeline(
+      model: ModelSource.directory(model), adapter: adapter.map { ModelSource.adapter($0) })
   }
 }
 
