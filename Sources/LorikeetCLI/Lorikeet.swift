@@ -27,9 +27,7 @@ struct LorikeetTool: ParsableCommand {
     version: "lorikeet \(Release.version)",
     subcommands: [
       Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
-      Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
       Evaluate.self, Merge.self, Inspect.self, Debug.self,
-      Debug.self,
     ])
 
   static func main() {
