@@ -47,6 +47,14 @@ public final class Variable {
     Kernels.addRows(addition, into: &gradient!, rows: rows)
   }
 
+  /// Adds rows that stand one after the other to the runs of rows of the gradient that they belong to.
+  package func accumulate(_ addition: Tensor, runs: [Range<Int>]) {
+    guard requiresGradient else { return }
+    if runs == [0..<shape.rows] { return accumulate(addition) }
+    if gradient == nil { gradient = Tensor(repeating: 0, shape) }
+    Kernels.scatterRows(addition, into: &gradient!, runs: runs)
+  }
+
   /// Takes the gradient away, leaving none.
   package func takeGradient() -> Tensor? {
     defer { gradient = nil }

@@ -31,6 +31,7 @@ struct LorikeetTool: ParsableCommand {
     ])
 
   static func main() {
+    Memory.keepFreedBlocks()
     StandardOutput.ignoreClosedPipes()
     do {
       var command = try parseAsRoot()

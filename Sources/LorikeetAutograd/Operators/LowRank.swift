@@ -33,41 +33,35 @@ extension Tape {
       "addLowRank: x \(x.shape), A \(a.shape), B \(b.shape), y \(y.shape)")
     let input = x.value
     let (aValue, bValue) = (a.value, b.value)
-    // One input block and one hidden block [rows, r] a run.
-    func block(_ index: Int) -> Tensor {
-      let rows = input.rows(runs[index])
+    // The rows that the term acts on, one after the other, so that each product is a single one.
+    func gather(_ tensor: Tensor) -> Tensor {
+      runs == [0..<tensor.rows]
+        ? tensor : Kernels.gatherRows(runs.map { (tensor, $0) }, width: tensor.width)
+    }
+    func dropped(_ rows: Tensor) -> Tensor {
       guard let dropout, dropout.probability > 0 else { return rows }
-      return Kernels.dropout(
-        rows, probability: dropout.probability, key: dropout.key &+ UInt64(index))
+      return Kernels.dropout(rows, probability: dropout.probability, key: dropout.key)
     }
     var result = y.takeValue()
-    var hidden: [Tensor] = []
-    for (index, run) in runs.enumerated() where !run.isEmpty {
-      let h = Kernels.product(block(index), aValue, transposeB: true)
-      Kernels.product(h, bValue, transposeB: true, into: &result, rows: run, alpha: scale, beta: 1)
-      hidden.append(h)
+    let hidden = Kernels.product(dropped(gather(input)), aValue, transposeB: true)  // [n, r]
+    if runs == [0..<result.rows] {
+      Kernels.product(hidden, bValue, transposeB: true, into: &result, alpha: scale, beta: 1)
+    } else {
+      let delta = Kernels.product(hidden, bValue, transposeB: true, alpha: scale)
+      Kernels.scatterRows(delta, into: &result, runs: runs)
     }
-    let used = runs.indices.filter { !runs[$0].isEmpty }
     return output(result, from: [y, x, a, b]) { g in
       // y' = y + s (x A^T) B^T: dh = s g B, dB = s g^T h, dA = dh^T x, dx = dh A
-      for (index, h) in zip(used, hidden) {
-        let run = runs[index]
-        let part = g.rows(run)
-        let dh = Kernels.product(part, bValue, alpha: scale)
-        if b.requiresGradient {
-          b.accumulate(Kernels.product(part, h, transposeA: true, alpha: scale))
-        }
-        if a.requiresGradient {
-          a.accumulate(Kernels.product(dh, block(index), transposeA: true))
-        }
-        if x.requiresGradient {
-          var dx = Kernels.product(dh, aValue)
-          if let dropout, dropout.probability > 0 {
-            dx = Kernels.dropout(
-              dx, probability: dropout.probability, key: dropout.key &+ UInt64(index))
-          }
-          x.accumulate(dx, rows: run)
-        }
+      let part = gather(g)
+      let dh = Kernels.product(part, bValue, alpha: scale)
+      if b.requiresGradient {
+        b.accumulate(Kernels.product(part, hidden, transposeA: true, alpha: scale))
+      }
+      if a.requiresGradient {
+        a.accumulate(Kernels.product(dh, dropped(gather(input)), transposeA: true))
+      }
+      if x.requiresGradient {
+        x.accumulate(dropped(Kernels.product(dh, aValue)), runs: runs)
       }
       y.accumulate(g)
     }

@@ -179,6 +179,24 @@ extension Kernels {
     }
   }
 
+  /// y[run] += x for runs of rows; those of x stand one after the other.
+  package static func scatterRows(_ x: Tensor, into y: inout Tensor, runs: [Range<Int>]) {
+    let width = y.width
+    precondition(
+      x.width == width && x.rows == runs.reduce(0) { $0 + $1.count }
+        && runs.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= y.rows },
+      "scatterRows: \(x.shape) into \(y.shape)")
+    y.withMutablePointer { y in
+      x.withPointer { x in
+        var source = x
+        for run in runs {
+          lk_axpy(run.count * width, 1, source, y + run.lowerBound * width)
+          source += run.count * width
+        }
+      }
+    }
+  }
+
   /// The same values in memory of their own.
   package static func copy(_ x: Tensor) -> Tensor {
     gatherRows([(x.reshaped([1, x.count]), 0..<1)], width: x.count).reshaped(x.shape)
