@@ -27,7 +27,7 @@ public final class Adapter {
     name: String, _ configuration: LoRAConfiguration, attachingTo index: ModuleIndex,
     modalities: Set<Modality>? = nil, seed: UInt64
   ) throws(AdapterError) {
-    try self.init(name: name, configuration, index, modalities, source: name) {
+    try self.init(name: name, configuration, index, modalities, source: "adapter \(name)") {
       (key, shape) throws(AdapterError) in
       if key.hasSuffix(".lora_A.weight") {
         var stream = RandomStream.derive(seed: seed, label: name + "/" + key)
@@ -46,12 +46,13 @@ public final class Adapter {
     name: String, directory: String, attachingTo index: ModuleIndex,
     modalities: Set<Modality>? = nil
   ) throws {
-    let configuration = try LoRAConfiguration(path: directory + "/adapter_config.json")
+    let settings = directory + "/adapter_config.json"
+    let configuration = try LoRAConfiguration(path: settings)
     let path = directory + "/adapter_model.safetensors"
     let file = try SafetensorsFile(path: path)
     var unread = Set(file.names)
     var missing: [String] = []
-    try self.init(name: name, configuration, index, modalities, source: path) {
+    try self.init(name: name, configuration, index, modalities, source: settings) {
       (key, shape) throws(AdapterError) in
       guard let stored = file[key] else {
         missing.append(key)
@@ -83,8 +84,10 @@ public final class Adapter {
     }
   }
 
-  /// - Parameter value: the value of a tensor by its name in the file and its shape; nil leaves what
-  ///   the model has.
+  /// - Parameters:
+  ///   - source: where the configuration comes from, for messages.
+  ///   - value: the value of a tensor by its name in the file and its shape; nil leaves what the model
+  ///     has.
   private init(
     name: String, _ configuration: LoRAConfiguration, _ index: ModuleIndex,
     _ modalities: Set<Modality>?, source: String,
@@ -100,7 +103,7 @@ public final class Adapter {
     let saved = index.entries.filter { matcher.isSaved(parameter: $0.modulePath) }
     guard !targets.isEmpty || (configuration.targets == nil && !saved.isEmpty) else {
       throw .noTargets(
-        adapter: name, targets: Self.describe(configuration.targets),
+        source: source, targets: Self.describe(configuration.targets),
         examples: Array(index.linears.suffix(3).map(\.name)))
     }
     for linear in targets {

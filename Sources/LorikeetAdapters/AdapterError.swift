@@ -3,7 +3,8 @@
 /// An adapter that cannot be read, written or attached.
 public enum AdapterError: Error, Sendable, Equatable, CustomStringConvertible {
   case configuration(path: String, reason: String)
-  case noTargets(adapter: String, targets: String, examples: [String])
+  /// `source` is the configuration's file, or "adapter NAME" for one that is new.
+  case noTargets(source: String, targets: String, examples: [String])
   case missing(path: String, names: [String])
   case unexpected(path: String, names: [String])
   case misshapen(path: String, name: String, found: String, expected: String)
@@ -12,8 +13,8 @@ public enum AdapterError: Error, Sendable, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .configuration(let path, let reason): "\(path): \(reason)"
-    case .noTargets(let adapter, let targets, let examples):
-      "adapter \(adapter): the targets \(targets) match no linear layer of the model; its layers are "
+    case .noTargets(let source, let targets, let examples):
+      "\(source): the targets \(targets) match no linear layer of the model; its layers are "
         + "named like \(examples.joined(separator: ", "))"
     case .missing(let path, let names):
       "\(path): \(Self.list(names, "tensor")) missing; is this an adapter for another model?"

@@ -153,7 +153,7 @@ extension TrainingRecipe {
       }
       guard !chosen.isEmpty else {
         throw AdapterError.noTargets(
-          adapter: "\(path): \(part.rawValue).target_modules",
+          source: "\(path): \(part.rawValue).target_modules",
           targets: options.targetModules?.joined(separator: ", ") ?? "all-linear",
           examples: model.index.linears.map(\.name).filter { ModelPart(path: $0) == part }.suffix(3)
         )

@@ -124,19 +124,19 @@ public final class DINOv2: VisionEncoder {
     blocks = (0..<c.layers).map { index in
       let layer = scope.scoped("encoder").scoped("layer").scoped(String(index))
       let attention = layer.scoped("attention")
-      func projection(_ name: String, stored: String) -> Linear {
+      // Files have the names of the first release; some have those of transformers' modules.
+      func projection(_ name: String, bias: Bool, stored: String) -> Linear {
         attention.linear(
-          name, inputs: c.hiddenSize, outputs: c.hiddenSize, bias: c.queryKeyValueBias,
-          stored: "attention." + stored)
+          name, inputs: c.hiddenSize, outputs: c.hiddenSize, bias: bias,
+          stored: attention.contains(name + ".weight") ? name : stored)
       }
       return Block(
         norm1: LayerNorm(layer.scoped("norm1"), width: c.hiddenSize, epsilon: c.epsilon),
         attention: SelfAttention(
-          query: projection("q_proj", stored: "query"), key: projection("k_proj", stored: "key"),
-          value: projection("v_proj", stored: "value"),
-          output: attention.linear(
-            "o_proj", inputs: c.hiddenSize, outputs: c.hiddenSize, bias: true,
-            stored: "output.dense"), shape: shape),
+          query: projection("q_proj", bias: c.queryKeyValueBias, stored: "attention.query"),
+          key: projection("k_proj", bias: c.queryKeyValueBias, stored: "attention.key"),
+          value: projection("v_proj", bias: c.queryKeyValueBias, stored: "attention.value"),
+          output: projection("o_proj", bias: true, stored: "output.dense"), shape: shape),
         scale1: layer.scoped("layer_scale1").parameter("lambda1", [c.hiddenSize], initial: .ones),
         norm2: LayerNorm(layer.scoped("norm2"), width: c.hiddenSize, epsilon: c.epsilon),
         feedForward: FeedForward(

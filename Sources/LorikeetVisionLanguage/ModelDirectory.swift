@@ -67,11 +67,12 @@ public struct ModelDirectory: Sendable {
 
   private func loadLlava(strict: Bool) throws -> VisionLanguageModel {
     let configuration = try JSONFile.decode(LlavaConfiguration.self, from: configurationPath)
-    // The second layout in circulation has the names of transformers' modules.
+    // Other layouts in circulation: the names of transformers' modules, and a decoder without its head.
     let reader = CheckpointReader(try Checkpoint(directory: path)).aliasing([
       ("language_model.model", "model.language_model"), ("language_model.lm_head", "lm_head"),
       ("vision_tower", "model.vision_tower"),
       ("multi_modal_projector", "model.multi_modal_projector"),
+      ("language_model.model", "language_model"),
     ])
     let source = LayerScope.Source.checkpoint(reader)
     let model = try VisionLanguageModel(

@@ -84,7 +84,7 @@ import Testing
   @Test func targetsThatMatchNothing() throws {
     #expect(
       try configuration(["target_modules": ["query", "value"]])
-        == "adapter default: the targets query, value match no linear layer of the model; its "
+        == "DIR/adapter_config.json: the targets query, value match no linear layer of the model; its "
         + "layers are named like model.layers.1.mlp.gate_proj, model.layers.1.mlp.up_proj, "
         + "model.layers.1.mlp.down_proj")
     #expect(try configuration(["target_modules": "q_proj"]).contains("\"q_proj\" match no linear"))

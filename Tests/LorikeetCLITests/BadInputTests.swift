@@ -149,7 +149,7 @@ import Testing
         let text = try String(contentsOfFile: path, encoding: .utf8)
         let spoiled = text.replacing(/_proj"/, with: "_projection\"")
         try spoiled.write(toFile: path, atomically: true, encoding: .utf8)
-      }, naming: "adapter", "match no linear layer of the model")
+      }, naming: "adapter/adapter_config.json", "match no linear layer of the model")
   }
 
   @Test func adapterOfAnotherKind() throws {

@@ -24,7 +24,8 @@ struct DebugForward: WorkingCommand {
           --gradients --generate 8 --from 21
       """)
 
-  @Option(help: .init("The model's directory.", valueName: "dir"), completion: .directory)
+  @Option(
+    help: .init("The model's directory, or its name.", valueName: "dir"), completion: .directory)
   var model: String
 
   @Option(help: .init("An adapter's directory.", valueName: "dir"), completion: .directory)
@@ -65,7 +66,8 @@ struct DebugForward: WorkingCommand {
 
   func work() throws {
     let inputs = try ReferenceInputs(path: inputs)
-    let forward = try ReferenceForward(model: model, adapter: adapter)
+    let forward = try ReferenceForward(
+      model: try ModelSource.directory(model), adapter: adapter.map(ModelSource.adapter))
     var generation: ReferenceForward.Generation?
     if let generate, let from { generation = .init(count: generate, prompt: from) }
     let results = try forward.outputs(for: inputs, gradients: gradients, generation: generation)

@@ -109,7 +109,7 @@ struct DebugPreprocess: WorkingCommand {
   }
 
   private func pixelValues(_ names: [String]) throws -> [(name: String, tensor: StoredTensor)] {
-    let processor = try ImageProcessor(configuration: model ?? "")
+    let processor = try ImageProcessor(configuration: try ModelSource.directory(model ?? ""))
     let pictures = try images.map { path in
       try processor.pixelValues(try Image(contentsOf: path), name: path)
     }

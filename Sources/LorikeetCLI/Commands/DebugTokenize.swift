@@ -45,7 +45,7 @@ struct DebugTokenize: WorkingCommand {
   }
 
   func work() throws {
-    let tokenizer = try Tokenizer(directory: model)
+    let tokenizer = try Tokenizer(directory: try ModelSource.directory(model))
     for text in try texts() {
       let ids = tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
       guard json else {
