@@ -180,9 +180,7 @@ struct Evaluate: WorkingCommand {
   }
 
   private func print(_ results: EvaluationResults) throws {
-    let metrics = EvaluationMetric.allCases.filter { metric in
-      results.conditions.contains { $0.metrics[metric] != nil }
-    }
+    let metrics = results.measured
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -198,9 +196,9 @@ struct Evaluate: WorkingCommand {
           + metrics.map { metric in
             let estimate = item.metrics[metric]
             guard let value = estimate?.value else { return "-" }
-            guard let lower = estimate?.lower, let upper = estimate?.upper else {
-              return fixed(value)
-            }
+            guard let lower = estimate?.lower, let upper = estimate?.upper,
+              metric == results.mainMetric || metric == .loss
+            else { return fixed(value) }
             return "\(fixed(value)) [\(fixed(lower)), \(fixed(upper))]"
           } + [fixed(item.samplesPerSecond)])
     }

@@ -44,7 +44,7 @@ public enum EvaluationMetric: String, Sendable, Codable, CaseIterable, CodingKey
   public var format: NumberFormat { self == .perplexity ? .fixed(2) : .fixed(3) }
 
   /// The metric by which conditions are compared, of those that were measured.
-  static func main(of measured: some Collection<EvaluationMetric>) -> EvaluationMetric {
+  public static func main(of measured: some Collection<EvaluationMetric>) -> EvaluationMetric {
     [.accuracy, .cider].first { measured.contains($0) } ?? .loss
   }
 }

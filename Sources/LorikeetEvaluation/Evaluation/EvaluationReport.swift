@@ -67,19 +67,20 @@ public struct EvaluationReport {
         difference.lower.flatMap { lower in
           difference.upper.map { " (\(format.string(lower)) – \(format.string($0)))" }
         } ?? ""
+      let isSeen = (difference.lower ?? -1) > 0
       blocks.append(
         .paragraph(
-          "With the pictures shuffled among the samples the loss rises by "
-            + "\(format.string(value))\(bounds) nats per token: so much of it rests on seeing the "
-            + "right picture."))
+          "With the pictures shuffled among the samples the loss changes by "
+            + "\(format.string(value))\(bounds) nats per token: "
+            + (isSeen
+              ? "so much of it rests on the right picture."
+              : "no use of the right picture can be told from chance.")))
     }
     return blocks
   }
 
   private var table: Report.Table {
-    let metrics = EvaluationMetric.allCases.filter { metric in
-      results.conditions.contains { $0.metrics[metric] != nil }
-    }
+    let metrics = results.measured
     var columns: [Report.Table.Column] = [.text("Condition")]
     columns += metrics.map { .number($0.title, $0.format) }
     let hasRobustness = results.conditions.contains { $0.relativeRobustness != nil }
@@ -91,7 +92,8 @@ public struct EvaluationReport {
       var cells: [Report.Table.Cell] = [.text(item.name)]
       cells += metrics.map { metric in
         guard let estimate = item.metrics[metric], let value = estimate.value else { return .empty }
-        return estimate.lower == nil ? .number(value) : .interval(estimate.interval)
+        let isPlain = estimate.lower == nil || (metric != main && metric != .loss)
+        return isPlain ? .number(value) : .interval(estimate.interval)
       }
       if hasRobustness { cells.append(item.relativeRobustness.map { .number($0) } ?? .empty) }
       if hasDifference {
@@ -103,7 +105,8 @@ public struct EvaluationReport {
     return Report.Table(
       note: "Intervals hold 95 % of the values of \(results.resamples) bootstrap samples. Loss in "
         + "nats per token of the reference. Missing rates are those asked for; results.json has the "
-        + "ones that came about.", columns: columns, rows: rows)
+        + "ones that came about, and the intervals of the other columns.", columns: columns,
+      rows: rows)
   }
 
   // MARK: Missing inputs
@@ -256,14 +259,7 @@ public struct EvaluationReport {
         texts.append(Report.Fact("Prediction", prediction.isEmpty ? "(nothing)" : prediction))
       }
       if outcome.hasText, let text = sample.text { texts.append(Report.Fact("Text", text)) }
-      // What the same sample gets where something is missing.
-      for other in evaluation.conditions.dropFirst().prefix(6) {
-        let changed = other.outcomes[index]
-        guard changed.hasImage != outcome.hasImage || changed.hasText != outcome.hasText,
-          let prediction = changed.prediction
-        else { continue }
-        texts.append(Report.Fact(other.condition.name, prediction))
-      }
+      texts += others(index, than: outcome)
       return Report.Gallery.Item(
         picture: outcome.hasImage ? pictures.thumbnail(sample) : nil, heading: sample.id,
         texts: texts, isRight: evaluation.isRight(index, outcome),
@@ -276,5 +272,23 @@ public struct EvaluationReport {
           note: "Drawn by seed \(results.seed), not chosen; condition: \(first.condition.name).",
           items: items))
     ]
+  }
+
+  /// What the model says to a sample of the first condition where inputs are missing.
+  private func others(_ index: Int, than outcome: SampleOutcome) -> [Report.Fact] {
+    var facts: [Report.Fact] = []
+    for other in evaluation.conditions.dropFirst()
+    where other.condition.pruning == evaluation.conditions.first?.condition.pruning {
+      let changed = other.outcomes[index]
+      let lost =
+        (outcome.hasImage && !changed.hasImage ? ["image"] : [])
+        + (outcome.hasText && !changed.hasText ? ["text"] : [])
+      let name = "Without the " + lost.joined(separator: " and ")
+      guard !lost.isEmpty, let prediction = changed.prediction,
+        !facts.contains(where: { $0.name == name })
+      else { continue }
+      facts.append(Report.Fact(name, prediction.isEmpty ? "(nothing)" : prediction))
+    }
+    return facts
   }
 }

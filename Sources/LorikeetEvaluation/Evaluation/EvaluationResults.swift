@@ -27,6 +27,14 @@ public struct EvaluationResults: Sendable, Codable {
     case conditions
   }
 
+  /// The metrics that were measured, the main one first.
+  public var measured: [EvaluationMetric] {
+    let found = EvaluationMetric.allCases.filter { metric in
+      conditions.contains { $0.metrics[metric] != nil }
+    }
+    return found.filter { $0 == mainMetric } + found.filter { $0 != mainMetric }
+  }
+
   /// JSON with sorted keys, a value a line.
   public func json() throws -> String {
     let encoder = JSONEncoder()

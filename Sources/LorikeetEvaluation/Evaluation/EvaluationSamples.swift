@@ -45,7 +45,7 @@ struct EvaluationSamples {
   func picture(of sample: Int) -> Int? { samples[sample].imagePath.flatMap { numbers[$0] } }
 
   /// Whether a picture could be read so far.
-  func isNeeded(_ picture: Int) -> Bool { !unreadable.contains(picture) }
+  func isReadable(_ picture: Int) -> Bool { !unreadable.contains(picture) }
 
   /// Leaves samples out whose pictures cannot be read.
   mutating func leaveOut(pictures failed: Set<Int>, _ dataset: Dataset) throws {

@@ -64,55 +64,43 @@ public final class Evaluator {
     evaluation.batchSize = options.batchSize
     evaluation.datasetName = dataset.name
 
-    let step = samples.pictures.count
-    var total = looksAtPictures ? step * prunings.count : 0
+    var plan = try Plan(samples, conditions, options)
+    let encodes = looksAtPictures ? samples.pictures.count * prunings.count : 0
     var done = 0
     func advance(_ units: Int, samples: Int) {
       done += units
-      onEvent(.progress(done: done, total: max(total, done), samples: samples))
+      onEvent(.progress(done: done, total: max(encodes + plan.answers, done), samples: samples))
     }
-    var dealt: [Int] = []
-    for (number, pruning) in prunings.enumerated() {
+    for pruning in prunings {
       pipeline.pruning = try pruning.map { try PruningSpecification($0) }
       let features = PictureFeatures(
         pipeline, paths: samples.pictures, seed: options.seed, limit: options.featureBytes)
       if looksAtPictures {
         let failures = try features.prepare(
-          Array(samples.pictures.indices.filter { samples.isNeeded($0) }),
-          isStrict: options.isStrict
+          samples.pictures.indices.filter { samples.isReadable($0) }, isStrict: options.isStrict
         ) { advance($0, samples: 0) }
-        for (_, reason) in failures.sorted(by: { $0.key < $1.key }) {
-          onEvent(.warning("\(reason); its samples are left out"))
-        }
         // The pictures are the same for all methods, so they fail with the first.
-        try samples.leaveOut(pictures: Set(failures.keys), dataset)
+        if !failures.isEmpty {
+          for (_, reason) in failures.sorted(by: { $0.key < $1.key }) {
+            onEvent(.warning("\(reason); its samples are left out"))
+          }
+          try samples.leaveOut(pictures: Set(failures.keys), dataset)
+          plan = try Plan(samples, conditions, options)
+        }
       }
-      let row = conditions.filter { $0.pruning == pruning }
-      if number == 0 {
-        dealt = PictureShuffle.deal(
-          samples.samples.indices.map { samples.picture(of: $0) }, seed: options.seed)
-        evaluation.samples = samples.samples
-        evaluation.skipped = samples.skipped
-        evaluation.masks = try Dictionary(
-          conditions.filter { $0.missing != .complete }.map { condition in
-            let mask = try MissingMask(
-              count: samples.samples.count, spec: condition.missing, seed: options.seed)
-            return (condition.missing, mask)
-          }, uniquingKeysWith: { first, _ in first })
-        let keys = row.map { Set(self.keys($0, samples, evaluation.masks, dealt)) }
-        let perMethod = keys.reduce(into: Set<OutcomeKey>()) { $0.formUnion($1) }.count
-        total += perMethod * prunings.count
-      }
-      var answers: [OutcomeKey: SampleOutcome] = [:]
+      evaluation.samples = samples.samples
+      evaluation.skipped = samples.skipped
+      evaluation.masks = plan.masks
       let source = OutcomeSource(
         pipeline: pipeline, options: options, samples: samples, labels: labels, features: features)
-      for condition in row {
-        let keys = keys(condition, samples, evaluation.masks, dealt)
-        let effective = Self.rates(keys, options)
+      var answers: [OutcomeKey: SampleOutcome] = [:]
+      for condition in conditions where condition.pruning == pruning {
+        let keys = plan.keys(condition)
+        let effective = plan.rates(condition)
         onEvent(.condition(condition, effective: effective))
         let new = keys.filter { answers[$0] == nil }
-        for start in stride(from: 0, to: new.count, by: source.batchSize) {
-          let batch = Array(new[start..<min(start + source.batchSize, new.count)])
+        for start in stride(from: 0, to: new.count, by: options.batchSize) {
+          let batch = Array(new[start..<min(start + options.batchSize, new.count)])
           for (key, outcome) in zip(batch, try source.outcomes(batch)) { answers[key] = outcome }
           advance(batch.count, samples: batch.count)
         }
@@ -128,34 +116,5 @@ public final class Evaluator {
     }
     onEvent(.progress(done: done, total: done, samples: 0))
     return evaluation
-  }
-
-  /// What each sample's outcome depends on under a condition.
-  private func keys(
-    _ condition: EvaluationCondition, _ samples: EvaluationSamples,
-    _ masks: [MissingSpec: MissingMask], _ dealt: [Int]
-  ) -> [OutcomeKey] {
-    let mask = condition.missing == .complete ? nil : masks[condition.missing]
-    return samples.samples.indices.map { index in
-      let source = condition.isShuffled ? dealt[index] : index
-      let seesImage = options.inputs.contains(.image) && mask?[index].isImageMissing != true
-      let hasText =
-        options.task == .classify && options.inputs.contains(.text)
-        && samples.samples[index].text != nil && mask?[index].isTextMissing != true
-      return OutcomeKey(
-        sample: index, picture: seesImage ? samples.picture(of: source) : nil, hasText: hasText)
-    }
-  }
-
-  /// The rates at which inputs that the task uses are not there.
-  private static func rates(_ keys: [OutcomeKey], _ options: EvaluationOptions) -> MissingSpec {
-    let count = Double(max(keys.count, 1))
-    let image = Double(keys.count { $0.picture == nil }) / count
-    let text = Double(keys.count { !$0.hasText }) / count
-    // Shares of a count are rates.
-    return
-      (try? MissingSpec(
-        image: options.inputs.contains(.image) ? image : 0,
-        text: options.inputs.contains(.text) ? text : 0)) ?? .complete
   }
 }

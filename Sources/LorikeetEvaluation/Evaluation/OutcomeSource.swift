@@ -13,9 +13,6 @@ struct OutcomeSource {
   let labels: [String]
   let features: PictureFeatures
 
-  /// Samples that are asked at once.
-  var batchSize: Int { options.batchSize }
-
   /// The outcomes of a batch.
   func outcomes(_ keys: [OutcomeKey]) throws -> [SampleOutcome] {
     let found = try features.features(keys.compactMap(\.picture))
