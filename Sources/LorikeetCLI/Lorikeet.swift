@@ -16,10 +16,13 @@ struct LorikeetTool: ParsableCommand {
       1 the work failed, 2 wrong usage. The environment variable LORIKEET_THREADS sets the number \
       of threads where --threads does not.
 
-      Shell completions:
-        lorikeet --generate-completion-script bash > ~/.local/share/bash-completion/completions/lorikeet
-        lorikeet --generate-completion-script zsh > ~/.zsh/completions/_lorikeet
-        lorikeet --generate-completion-script fish > ~/.config/fish/completions/lorikeet.fish
+      Examples:
+        lorikeet debug tokenize --model smollm2 --text "A red apple."
+        lorikeet help debug forward
+
+      Shell completions, for bash (zsh and fish likewise):
+        lorikeet --generate-completion-script bash > lorikeet.bash
+        source lorikeet.bash
       """,
     version: "lorikeet \(Release.version)",
     subcommands: [

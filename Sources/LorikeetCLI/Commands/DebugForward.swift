@@ -10,28 +10,31 @@ struct DebugForward: WorkingCommand {
     discussion: """
       The inputs are input_ids, labels, attention_mask and pixel_values, under the names and in the \
       shapes of transformers. The outputs are, by kind of model:
-        decoders          logits, loss, hidden.0, hidden.last
-        image encoders    last_hidden_state, pooler_output, hidden.penultimate, attention.last, \
-      attention.penultimate
-        vision-language   logits, loss, image_features, hidden.0, hidden.last
-      and trainable_parameters with an adapter.
+        decoders:         logits, loss, hidden.0, hidden.last
+        vision-language:  the same and image_features
+        image encoders:   last_hidden_state, pooler_output, hidden.penultimate,
+                          attention.penultimate, attention.last
+        with an adapter:  trainable_parameters, too
 
       Examples:
-        lorikeet debug forward --model smollm2 --inputs in.safetensors --outputs out.safetensors
-        lorikeet debug forward --model llava --adapter lora --inputs in.safetensors \\
-          --outputs out.safetensors --gradients --generate 8 --from 21
+        lorikeet debug forward --model smollm2 --inputs in.safetensors \\
+          --outputs out.safetensors
+        lorikeet debug forward --model llava --adapter lora \\
+          --inputs in.safetensors --outputs out.safetensors \\
+          --gradients --generate 8 --from 21
       """)
 
-  @Option(help: "The model's directory.", completion: .directory)
+  @Option(help: .init("The model's directory.", valueName: "dir"), completion: .directory)
   var model: String
 
-  @Option(help: "An adapter's directory.", completion: .directory)
+  @Option(help: .init("An adapter's directory.", valueName: "dir"), completion: .directory)
   var adapter: String?
 
-  @Option(help: "The safetensors file with the inputs.", completion: .file())
+  @Option(
+    help: .init("The safetensors file with the inputs.", valueName: "file"), completion: .file())
   var inputs: String
 
-  @Option(help: "The safetensors file to write.", completion: .file())
+  @Option(help: .init("The safetensors file to write.", valueName: "file"), completion: .file())
   var outputs: String
 
   @Flag(
@@ -41,13 +44,14 @@ struct DebugForward: WorkingCommand {
       """)
   var gradients = false
 
-  @Option(help: "Add greedy_ids, this many tokens after the first --from inputs.")
+  @Option(
+    help: .init("Add greedy_ids, n tokens after the first --from inputs.", valueName: "n"))
   var generate: Int?
 
-  @Option(help: "How many inputs --generate starts from.")
+  @Option(help: .init("How many inputs --generate starts from.", valueName: "k"))
   var from: Int?
 
-  @OptionGroup(title: "Common options")
+  @OptionGroup
   var common: CommonOptions
 
   func validate() throws {

@@ -15,39 +15,46 @@ struct DebugPreprocess: WorkingCommand {
       under each picture's file name instead, and no model is needed.
 
       Examples:
-        lorikeet debug preprocess --model dinov2-small cat.png dog.jpg --output pixels.safetensors
+        lorikeet debug preprocess --model dinov2-small cat.png dog.jpg \\
+          --output pixels.safetensors
         lorikeet debug preprocess --decode cat.png --output bytes.safetensors
-        lorikeet debug preprocess --resize 56x40 --filter lanczos cat.png --output small.safetensors
-        lorikeet debug preprocess --shortest 64 --crop 56 cat.png --output square.safetensors
+        lorikeet debug preprocess --resize 56x40 --filter lanczos cat.png \\
+          --output small.safetensors
+        lorikeet debug preprocess --shortest 64 --crop 56 cat.png \\
+          --output square.safetensors
       """)
 
   @Option(
-    help: "The model's directory; only its preprocessor_config.json is read.",
+    help: .init(
+      "The model's directory; only its preprocessor_config.json is read.", valueName: "dir"),
     completion: .directory)
   var model: String?
 
-  @Argument(help: "PNG and JPEG files.", completion: .file(extensions: ["png", "jpg", "jpeg"]))
+  @Argument(
+    help: .init("PNG and JPEG files.", valueName: "image"),
+    completion: .file(extensions: ["png", "jpg", "jpeg"]))
   var images: [String]
 
-  @Option(help: "The safetensors file to write.", completion: .file())
+  @Option(help: .init("The safetensors file to write.", valueName: "file"), completion: .file())
   var output: String
 
   @Flag(help: "Write the bytes as read: RGB, upright, transparency over white.")
   var decode = false
 
-  @Option(help: "Write the bytes after resampling to WIDTHxHEIGHT.")
+  @Option(help: .init("Write the bytes after resampling to this size.", valueName: "WxH"))
   var resize: PictureSize?
 
-  @Option(help: "Write the bytes after resampling the shorter side to this many pixels.")
+  @Option(
+    help: .init("Write the bytes after resampling the shorter side to n pixels.", valueName: "n"))
   var shortest: Int?
 
-  @Option(help: "Write the bytes of the square of this side in the middle.")
+  @Option(help: .init("Write the bytes of the square of n pixels in the middle.", valueName: "n"))
   var crop: Int?
 
   @Option(help: "The filter of --resize and --shortest.")
   var filter = FilterName.bicubic
 
-  @OptionGroup(title: "Common options")
+  @OptionGroup
   var common: CommonOptions
 
   private var writesBytes: Bool { decode || resize != nil || shortest != nil || crop != nil }

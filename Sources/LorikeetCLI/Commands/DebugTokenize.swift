@@ -17,13 +17,16 @@ struct DebugTokenize: WorkingCommand {
         lorikeet debug tokenize --model smollm2 --file captions.txt --json
       """)
 
-  @Option(help: "The model's directory; only its tokenizer is read.", completion: .directory)
+  @Option(
+    help: .init("The model's directory; only its tokenizer is read.", valueName: "dir"),
+    completion: .directory)
   var model: String
 
   @Option(parsing: .unconditional, help: "The text.")
   var text: String?
 
-  @Option(help: "A UTF-8 file whose lines are the texts.", completion: .file())
+  @Option(
+    help: .init("A UTF-8 file whose lines are the texts.", valueName: "file"), completion: .file())
   var file: String?
 
   @Flag(help: "Lay around each text the tokens that the model begins and ends texts with.")
@@ -32,7 +35,7 @@ struct DebugTokenize: WorkingCommand {
   @Flag(help: "Print one JSON object a line.")
   var json = false
 
-  @OptionGroup(title: "Common options")
+  @OptionGroup
   var common: CommonOptions
 
   func validate() throws {

@@ -5,7 +5,8 @@ import Lorikeet
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
-  @Option(help: "Threads to compute with (default: one for each processor).")
+  @Option(
+    help: .init("Threads to compute with (default: one for each processor).", valueName: "n"))
   var threads: Int?
 
   @Flag(help: "Print no progress and no notes, only results and errors.")

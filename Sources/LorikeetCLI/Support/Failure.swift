@@ -25,12 +25,22 @@ enum Failure {
     if code == .validationFailure {
       let message = LorikeetTool.message(for: error)
       let text = message.hasSuffix(".") ? String(message.dropLast()) : message
-      StandardError.line("error: \(text); see '\(helpCommand(for: error))'")
+      StandardError.line("error: \(text) (see '\(helpCommand(for: error))')")
       Foundation.exit(wrongUsage)
     }
     if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
-    StandardError.line("error: \(error)")
+    StandardError.line("error: \(describe(error))")
     Foundation.exit(workFailed)
+  }
+
+  /// The project's errors describe themselves; those of Foundation are told as `FILE: reason`.
+  private static func describe(_ error: any Error) -> String {
+    guard let error = error as? CocoaError else { return "\(error)" }
+    let reason = (error.underlying as? POSIXError).map {
+      String(cString: strerror($0.code.rawValue))
+    }
+    return [error.filePath, reason ?? error.localizedDescription].compactMap { $0 }
+      .joined(separator: ": ")
   }
 
   /// The command that prints help on what was used wrongly, taken from the parser's full message,

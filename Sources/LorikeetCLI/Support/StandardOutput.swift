@@ -39,9 +39,10 @@ enum StandardOutput {
 
 /// Where progress, warnings and errors go. That nobody listens is no error.
 enum StandardError {
-  /// Writes one line; line breaks within it become spaces.
+  /// Writes one line; what would break it, and the indentation after, becomes one space.
   static func line(_ text: String) {
-    let single = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    let single = text.split(whereSeparator: \.isNewline)
+      .map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
     try? StandardOutput.write(single + "\n", to: STDERR_FILENO)
   }
 }
