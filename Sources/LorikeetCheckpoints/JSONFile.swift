@@ -35,6 +35,13 @@ public enum JSONFile {
     } catch let error as CheckpointError {
       throw error
     } catch let error as DecodingError {
+      // The decoder calls the whole text corrupted when one number does not fit its key.
+      if case .dataCorrupted(let context) = error, context.codingPath.isEmpty,
+        (try? JSONDecoder().decode(JSONValue.self, from: data)) != nil
+      {
+        throw .malformed(
+          path: path, reason: "holds a number that is not whole, or too large, for its key")
+      }
       throw describe(error, path)
     } catch {
       throw .malformed(path: path, reason: "\(error)")

@@ -7,7 +7,7 @@ internal import LorikeetTensors
 ///
 /// Source: APPNOTE.TXT, the .ZIP file format specification, sections 4.3 and 4.4. Members may be
 /// stored or deflated; encryption, several disks and the 64-bit extensions are refused.
-struct ZipArchive {
+package struct ZipArchive {
   private struct Member {
     let method: UInt16
     let flags: UInt16
@@ -17,22 +17,22 @@ struct ZipArchive {
     let offset: Int
   }
 
-  let path: String
+  package let path: String
   private let storage: Storage
 
-  init(path: String) throws(RegistryError) {
+  package init(path: String) throws(RegistryError) {
     self.path = path
     do { storage = try Storage.mapping(path: path) } catch { throw .file(error) }
   }
 
   /// Unpacks one member into a file.
-  func extract(_ name: String, to destination: String) throws(RegistryError) {
+  package func extract(_ name: String, to destination: String) throws(RegistryError) {
     let bytes = try contents(of: name)
     do { try AtomicFile.write(bytes, to: destination) } catch { throw .file(error) }
   }
 
   /// The bytes of one member, compared with its checksum.
-  func contents(of name: String) throws(RegistryError) -> [UInt8] {
+  package func contents(of name: String) throws(RegistryError) -> [UInt8] {
     let member = try find(name)
     // A deflated byte gives at most 1032 bytes.
     guard member.flags & 1 == 0, member.size / 1032 <= member.compressed else {
@@ -121,14 +121,14 @@ struct ZipArchive {
 }
 
 /// The checksum of zip files (ISO 3309; polynomial 0xEDB88320, reflected).
-enum CRC32 {
+package enum CRC32 {
   private static let table: [UInt32] = (0..<256).map { byte in
     (0..<8).reduce(UInt32(byte)) { value, _ in
       value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1
     }
   }
 
-  static func checksum(_ bytes: [UInt8]) -> UInt32 {
+  package static func checksum(_ bytes: [UInt8]) -> UInt32 {
     let table = table
     var value: UInt32 = 0xFFFF_FFFF
     for byte in bytes { value = table[Int(UInt8(truncatingIfNeeded: value) ^ byte)] ^ value >> 8 }

@@ -5,9 +5,9 @@ internal import Foundation
 internal import LorikeetTensors
 
 /// Checksums of files.
-enum Checksum {
+package enum Checksum {
   /// The SHA-256 of a file in hexadecimal, read in pieces.
-  static func sha256(of path: String) throws(RegistryError) -> String {
+  package static func sha256(of path: String) throws(RegistryError) -> String {
     let storage: Storage
     do { storage = try Storage.mapping(path: path) } catch { throw .file(error) }
     var hash = SHA256()

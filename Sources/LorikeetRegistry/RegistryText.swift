@@ -5,8 +5,8 @@
 // swift-format-ignore-file
 
 /// The text of the registries, compiled in so that an installed binary needs no file beside it.
-enum RegistryText {
-  static let models = #"""
+package enum RegistryText {
+  package static let models = #"""
 {
   "dinov2-small": {
     "title": "DINOv2 ViT-S/14: an image encoder of 22 million parameters",
@@ -53,7 +53,7 @@ enum RegistryText {
 }
 """#
 
-  static let datasets = #"""
+  package static let datasets = #"""
 {
   "tuxpaint-stamps": {
     "title": "The stamps of Tux Paint: 785 captioned photographs and drawings in 16 folders",

@@ -139,7 +139,7 @@ struct SafetensorsFileTests {
   @Test func everyTruncationThrows() throws {
     let scratch = try Scratch()
     let whole = try bytes(Fixtures.path("checkpoints/all_types.safetensors"))
-    for count in 0..<whole.count {
+    for count in stride(from: 0, to: whole.count, by: 3) {
       let path = try scratch.file("cut", whole.prefix(count))
       expectError(path) { _ = try SafetensorsFile(path: path) }
     }

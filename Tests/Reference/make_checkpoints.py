@@ -194,8 +194,31 @@ def tiny_dinov2():
     save(helper.make_model(graph), path("tiny-dinov2.onnx"))
 
 
+def zip_file():
+    """The tiny Llama as the member of a zip file, packed in every way."""
+    import zipfile
+    import zlib
+
+    data = open(path("tiny-llama.gguf"), "rb").read()
+    with zipfile.ZipFile(path("tiny-llama.zip"), "w") as z:
+        def add(name, data, method):
+            info = zipfile.ZipInfo("pack/" + name)  # dated 1980, so that the file is reproducible
+            info.compress_type = method
+            z.writestr(info, data)
+
+        add("stored.gguf", data, zipfile.ZIP_STORED)
+        add("deflated.gguf", data, zipfile.ZIP_DEFLATED)
+        add("empty", b"", zipfile.ZIP_DEFLATED)
+        add("text", "".join(f"{i % 100}," for i in range(20000)), zipfile.ZIP_DEFLATED)
+        plain = zlib.compressobj
+        zlib.compressobj = lambda level, method, bits: plain(9, method, bits, 8, zlib.Z_FIXED)
+        add("fixed.gguf", data, zipfile.ZIP_DEFLATED)
+        zlib.compressobj = plain
+
+
 if __name__ == "__main__":
     safetensors_files()
     gguf_types()
     tiny_llama()
     tiny_dinov2()
+    zip_file()
