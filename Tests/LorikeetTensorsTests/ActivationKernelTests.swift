@@ -52,7 +52,8 @@ import Testing
 
   /// -12 to 12 by 1/512, an odd number of values, then some far away.
   private static let grid =
-    (-6144...6144).map { Float($0) / 512 } + [-1e30, -1e12, -300, -100, -88, -30, 30, 88, 100, 300, 1e4]
+    (-6144...6144).map { Float($0) / 512 }
+    + [-1e30, -1e12, -300, -100, -88, -30, 30, 88, 100, 300, 1e4]
 
   @Test(arguments: InstructionSets.available) func valuesAndSlopes(set: String) {
     let n = Self.grid.count

@@ -50,9 +50,11 @@ public struct ReferenceCase {
 
   /// The number of inputs that come before the generated ids.
   public func greedyPromptLength() throws -> Int {
-    struct Description: Decodable { var greedy_prompt_length: Int }
+    struct Description: Decodable { var greedyPromptLength: Int }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
     let data = try Data(contentsOf: URL(filePath: directory + "/case.json"))
-    return try JSONDecoder().decode(Description.self, from: data).greedy_prompt_length
+    return try decoder.decode(Description.self, from: data).greedyPromptLength
   }
 
   private static func find(_ file: SafetensorsFile, _ name: String) throws -> StoredTensor {
