@@ -96,6 +96,10 @@ let package = Package(
       name: "make-dataset",
       dependencies: ["LorikeetTensors", "LorikeetImages", "LorikeetDatasets"],
       path: "Examples/make-dataset", swiftSettings: strict),
+    .executableTarget(
+      name: "make-tiny-model",
+      dependencies: ["Lorikeet"],
+      path: "Examples/make-tiny-model", swiftSettings: strict),
 
     .target(
       name: "LorikeetTestSupport", dependencies: ["LorikeetAutograd", "LorikeetCheckpoints"],
