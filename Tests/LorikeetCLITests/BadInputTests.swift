@@ -149,11 +149,7 @@ import Testing
         let text = try String(contentsOfFile: path, encoding: .utf8)
         let spoiled = text.replacing(/_proj"/, with: "_projection\"")
         try spoiled.write(toFile: path, atomically: true, encoding: .utf8)
-<<<<<<< HEAD
       }, naming: "adapter/adapter_config.json", "match no linear layer of the model")
-=======
-      }, naming: "adapter", "match no linear layer of the model")
->>>>>>> c18df2b91d7ff440ece97d2691727c9c1affabfc
   }
 
   @Test func adapterOfAnotherKind() throws {

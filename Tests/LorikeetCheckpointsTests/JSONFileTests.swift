@@ -7,7 +7,6 @@ import Testing
 struct JSONFileTests {
   private struct Configuration: Decodable {
     struct Vision: Decodable {
-<<<<<<< HEAD
       let hiddenSize: Int
 
       enum CodingKeys: String, CodingKey {
@@ -23,13 +22,6 @@ struct JSONFileTests {
       case epsilon = "rms_norm_eps"
       case tie
     }
-=======
-      let hidden_size: Int
-    }
-    let vision_config: Vision
-    let rms_norm_eps: Double
-    let tie: Bool?
->>>>>>> c18df2b91d7ff440ece97d2691727c9c1affabfc
   }
 
   private func decode(_ text: String) throws -> Configuration {
@@ -41,11 +33,7 @@ struct JSONFileTests {
     let text = #"{"vision_config": {"hidden_size": 12}, "rms_norm_eps": 1e-05, "more": null}"#
     let path = try scratch.file("config.json", text.utf8)
     let value = try JSONFile.decode(Configuration.self, from: path)
-<<<<<<< HEAD
     #expect(value.vision.hiddenSize == 12 && value.epsilon == 1e-5)
-=======
-    #expect(value.vision_config.hidden_size == 12 && value.rms_norm_eps == 1e-5)
->>>>>>> c18df2b91d7ff440ece97d2691727c9c1affabfc
   }
 
   @Test(arguments: [

@@ -24,12 +24,8 @@ struct DebugForward: WorkingCommand {
           --gradients --generate 8 --from 21
       """)
 
-<<<<<<< HEAD
   @Option(
     help: .init("The model's directory, or its name.", valueName: "dir"), completion: .directory)
-=======
-  @Option(help: .init("The model's directory.", valueName: "dir"), completion: .directory)
->>>>>>> c18df2b91d7ff440ece97d2691727c9c1affabfc
   var model: String
 
   @Option(help: .init("An adapter's directory.", valueName: "dir"), completion: .directory)
