@@ -110,10 +110,13 @@ extension Evaluation {
     metrics[.calibrationError] = .init(
       try RankingScores.expectedCalibrationError(confidences: confidences, correct: right))
     let matrix = try ConfusionMatrix(truth: truth, predicted: predicted, classes: labels)
-    let whole = ClassificationScores(matrix)
     return ConditionResult.Confusion(
-      counts: matrix.counts, precision: whole.classes.map(\.precision),
-      recall: whole.classes.map(\.recall), f1: whole.classes.map(\.f1))
+      counts: matrix.counts,
+      classes: ClassificationScores(matrix).classes.map {
+        .init(
+          label: $0.name, precision: $0.precision, recall: $0.recall, f1: $0.f1,
+          support: $0.support)
+      })
   }
 
   private func seconds(_ item: ConditionOutcomes) -> ConditionResult.Seconds {

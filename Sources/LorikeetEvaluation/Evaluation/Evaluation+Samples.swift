@@ -5,7 +5,7 @@ internal import LorikeetTensors
 
 extension Evaluation {
   /// Every answer under every condition, one JSON object a line.
-  func sampleLines() throws -> String {
+  package func sampleLines() throws -> String {
     var text = ""
     for item in conditions {
       let scores = try CaptionScores(item, self)

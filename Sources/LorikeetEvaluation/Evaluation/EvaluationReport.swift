@@ -229,11 +229,10 @@ public struct EvaluationReport {
         .text("Label"), .number("Precision"), .number("Recall"), .number("F1"),
         .number("Samples", .fixed(0)),
       ],
-      rows: results.labels.indices.map { index in
+      rows: confusion.classes.map { item in
         [
-          .text(results.labels[index]), .number(confusion.precision[index]),
-          .number(confusion.recall[index]), .number(confusion.f1[index]),
-          .number(Double(confusion.counts[index].reduce(0, +))),
+          .text(item.label), .number(item.precision), .number(item.recall), .number(item.f1),
+          .number(Double(item.support)),
         ]
       })
     var blocks: [Report.Block] = []

@@ -98,9 +98,18 @@ public struct ConditionResult: Sendable, Codable {
   public struct Confusion: Sendable, Codable, Equatable {
     /// `[true, predicted]`, in the order of the results' labels.
     public var counts: [[Int]]
-    public var precision: [Double]
-    public var recall: [Double]
-    public var f1: [Double]
+    /// The labels that occur among the true or the predicted ones.
+    public var classes: [Class]
+  }
+
+  /// The scores of one label.
+  public struct Class: Sendable, Codable, Equatable {
+    public var label: String
+    public var precision: Double
+    public var recall: Double
+    public var f1: Double
+    /// Samples of the label.
+    public var support: Int
   }
 
   public var name: String

@@ -47,7 +47,8 @@ public final class Evaluator {
     if looksAtPictures, pipeline.model.vision == nil {
       throw EvaluationError.option(
         name: "task \(options.task.rawValue)",
-        reason: "the model takes no pictures; choose --inputs text")
+        reason: "the model takes no pictures"
+          + (options.task == .classify ? "; choose the inputs text" : ""))
     }
     let conditions = EvaluationCondition.grid(options, pruning: own?.description)
     var prunings: [String?] = []

@@ -3,12 +3,12 @@
 internal import LorikeetTensors
 
 /// Deals pictures out among samples anew.
-enum PictureShuffle {
+package enum PictureShuffle {
   /// For each place the place whose picture it gets; drawn by seed. No place gets the picture that
   /// it has, as far as there are enough different ones; places without a picture stay so.
   ///
   /// - Parameter pictures: the picture of each place.
-  static func deal(_ pictures: [Int?], seed: UInt64) -> [Int] {
+  package static func deal(_ pictures: [Int?], seed: UInt64) -> [Int] {
     var random = RandomStream.derive(seed: seed, label: "shuffle images")
     let places = pictures.indices.filter { pictures[$0] != nil }
     var order = places
