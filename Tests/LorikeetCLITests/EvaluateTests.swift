@@ -85,7 +85,7 @@ import Testing
         naming: directory + "/data", "holds something else")
       let metadata = directory + "/data/metadata.jsonl"
       try "no JSON\n".write(toFile: metadata, atomically: true, encoding: .utf8)
-      try expectFailure(start + ["--task", "caption"], naming: metadata + ":1", "")
+      try expectFailure(start + ["--task", "caption"], naming: metadata + ":1", "not JSON")
       for more in [
         ["--task", "caption", "--missing", "text=1"], ["--task", "talk"],
         ["--task", "classify", "--inputs", "sound"],

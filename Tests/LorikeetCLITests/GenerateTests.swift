@@ -63,7 +63,7 @@ func withTinyModel(_ body: (_ model: String, _ directory: String) throws -> Void
       try expectFailure(
         ["generate", "--model", directory + "/none", "--prompt", "x"], naming: "/none", "director")
       try expectFailure(
-        start + ["Hi", "--adapter", directory + "/none"], naming: directory + "/none", "")
+        start + ["Hi", "--adapter", directory + "/none"], naming: directory + "/none", "no such file")
     }
   }
 
