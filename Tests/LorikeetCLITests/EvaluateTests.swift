@@ -21,7 +21,7 @@ import Testing
       let run = try Command.run(
         start + [
           "--task", "classify", "--missing", "image=0.5", "--missing", "image=0.5,text=1",
-          "--prune", "none", "--prune", "fopru-rank:0.25", "--shuffle-images", "--report", report,
+          "--prune", "none", "fopru-rank:0.25", "--shuffle-images", "--report", report,
         ])
       #expect(run.status == 0, "\(run.errors)")
       let lines = run.output.split(separator: "\n").map(String.init)
