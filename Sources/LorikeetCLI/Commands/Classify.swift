@@ -92,7 +92,7 @@ struct Classify: WorkingCommand {
       image: image ?? (hasVision ? .missing : nil),
       text: text.map { .words($0) } ?? .missing,
       instruction: prompt ?? pipeline.settings.labelPrompt, settings: pipeline.settings)
-    let longest = labels.map { pipeline.answer($0).count }.max() ?? 0
+    let longest = try pipeline.answers(labels).map(\.count).max() ?? 0
     try pipeline.requireRoom(for: prompt, and: longest, name: path ?? "--text")
     guard pipeline.length(of: prompt) > 0 else {
       throw ConfigurationError(path: path ?? "--text", "the prompt is empty")
