@@ -77,7 +77,7 @@ struct Classify: WorkingCommand {
     guard !images.isEmpty else {
       return try classify(image: nil, path: nil, labels, pipeline)
     }
-    try PictureBatches(paths: images, pipeline: pipeline).forEach { pictures in
+    try PictureBatches(paths: images, pipeline: pipeline).withBatches { pictures in
       for picture in pictures {
         try classify(image: .features(picture.features), path: picture.path, labels, pipeline)
       }
