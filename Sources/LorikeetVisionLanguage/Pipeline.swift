@@ -119,8 +119,13 @@ public final class Pipeline {
     max(0, model.decoder.contextLength - length(of: sequence))
   }
 
-  /// - Throws: `ConfigurationError` if the prompt and `more` tokens do not fit the model's context.
+  /// - Throws: `ConfigurationError` if the prompt and `more` tokens do not fit the model's context, or
+  ///   the tokenizer gives tokens that the model has no embedding of.
   public func requireRoom(for sequence: TokenSequence, and more: Int = 0, name: String) throws {
+    for part in sequence.parts {
+      if case .tokens(let tokens) = part { try requireKnown(tokens, name: name) }
+    }
+    try requireKnown(sequence.answer, name: name)
     let length = length(of: sequence)
     guard length + more <= model.decoder.contextLength else {
       throw ConfigurationError(
@@ -128,6 +133,29 @@ public final class Pipeline {
         "the prompt has \(length) tokens\(more > 0 ? " and \(more) are to follow" : ""), but the "
           + "model's context holds \(model.decoder.contextLength)")
     }
+  }
+
+  /// The tokens of labels that the model is to choose from.
+  ///
+  /// - Throws: `ConfigurationError` for a label without tokens, or with tokens that the model has no
+  ///   embedding of.
+  public func answers(_ labels: [String]) throws -> [[Int]] {
+    try labels.map { label in
+      let tokens = answer(label)
+      guard !tokens.isEmpty else {
+        throw ConfigurationError(path: "label \"\(label)\"", "has no tokens")
+      }
+      try requireKnown(tokens, name: "label \"\(label)\"")
+      return tokens
+    }
+  }
+
+  private func requireKnown(_ tokens: [Int], name: String) throws {
+    guard let token = tokens.max(), token >= model.decoder.vocabulary else { return }
+    throw ConfigurationError(
+      path: name,
+      "the tokenizer gives token \(token), but the model has \(model.decoder.vocabulary) embeddings"
+    )
   }
 
   /// Captions of some prompts, written side by side.

@@ -21,7 +21,7 @@ import Testing
       let run = try Command.run(
         start + [
           "--task", "classify", "--missing", "image=0.5", "--missing", "image=0.5,text=1",
-          "--prune", "none", "--prune", "fopru-rank:0.25", "--shuffle-images", "--report", report,
+          "--prune", "none", "fopru-rank:0.25", "--shuffle-images", "--report", report,
         ])
       #expect(run.status == 0, "\(run.errors)")
       let lines = run.output.split(separator: "\n").map(String.init)
@@ -85,7 +85,7 @@ import Testing
         naming: directory + "/data", "holds something else")
       let metadata = directory + "/data/metadata.jsonl"
       try "no JSON\n".write(toFile: metadata, atomically: true, encoding: .utf8)
-      try expectFailure(start + ["--task", "caption"], naming: metadata + ":1", "")
+      try expectFailure(start + ["--task", "caption"], naming: metadata + ":1", "not JSON")
       for more in [
         ["--task", "caption", "--missing", "text=1"], ["--task", "talk"],
         ["--task", "classify", "--inputs", "sound"],

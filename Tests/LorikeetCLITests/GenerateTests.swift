@@ -60,10 +60,22 @@ func withTinyModel(_ body: (_ model: String, _ directory: String) throws -> Void
         start + ["", "--style", "plain"], naming: "--prompt", "the prompt is empty")
       try expectFailure(
         start + ["Hi", "--style", "plain", "--system", "x"], naming: model, "chat template")
+      // A tokenizer of another model.
+      let tokenizer = model + "/tokenizer.json"
+      let text = try String(contentsOfFile: tokenizer, encoding: .utf8)
+      try text.replacing(/"Z":\d+/, with: "\"Z\":200")
+        .write(toFile: tokenizer, atomically: true, encoding: .utf8)
+      try expectFailure(
+        start + ["Zebra"], naming: "--prompt",
+        "the tokenizer gives token 200, but the model has 96 embeddings")
+      try expectFailure(
+        ["classify", "--model", model, "--labels", "ape,Zebra", "--text", "x"],
+        naming: "label \"Zebra\"", "the tokenizer gives token 200")
       try expectFailure(
         ["generate", "--model", directory + "/none", "--prompt", "x"], naming: "/none", "director")
       try expectFailure(
-        start + ["Hi", "--adapter", directory + "/none"], naming: directory + "/none", "")
+        start + ["Hi", "--adapter", directory + "/none"], naming: directory + "/none",
+        "no such file")
     }
   }
 

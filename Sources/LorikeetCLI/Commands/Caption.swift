@@ -42,7 +42,7 @@ struct Caption: WorkingCommand {
     let pipeline = try pipelineOptions.open()
     try prune.apply(to: pipeline)
     let instruction = prompt ?? pipeline.settings.captionPrompt
-    try PictureBatches(paths: images, pipeline: pipeline).forEach { pictures in
+    try PictureBatches(paths: images, pipeline: pipeline).withBatches { pictures in
       var options = sampling.options
       let prompts = try pictures.map { picture in
         let prompt = try pipeline.processor.prompt(

@@ -77,7 +77,7 @@ struct Classify: WorkingCommand {
     guard !images.isEmpty else {
       return try classify(image: nil, path: nil, labels, pipeline)
     }
-    try PictureBatches(paths: images, pipeline: pipeline).forEach { pictures in
+    try PictureBatches(paths: images, pipeline: pipeline).withBatches { pictures in
       for picture in pictures {
         try classify(image: .features(picture.features), path: picture.path, labels, pipeline)
       }
@@ -92,7 +92,7 @@ struct Classify: WorkingCommand {
       image: image ?? (hasVision ? .missing : nil),
       text: text.map { .words($0) } ?? .missing,
       instruction: prompt ?? pipeline.settings.labelPrompt, settings: pipeline.settings)
-    let longest = labels.map { pipeline.answer($0).count }.max() ?? 0
+    let longest = try pipeline.answers(labels).map(\.count).max() ?? 0
     try pipeline.requireRoom(for: prompt, and: longest, name: path ?? "--text")
     guard pipeline.length(of: prompt) > 0 else {
       throw ConfigurationError(path: path ?? "--text", "the prompt is empty")

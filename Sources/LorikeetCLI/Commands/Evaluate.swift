@@ -17,10 +17,10 @@ struct Evaluate: WorkingCommand {
           --data tuxpaint-stamps --task caption --shuffle-images --report report
         lorikeet evaluate --model stamps-vlm --adapter runs/stamps \\
           --data tuxpaint-stamps --task classify --report robustness \\
-          --missing image=0.5 --missing image=1 --missing image=0.5,text=0.5
+          --missing image=0.5 image=1 text=1 image=0.5,text=0.5
         lorikeet evaluate --model stamps-vlm --adapter runs/stamps \\
           --data tuxpaint-stamps --task classify --inputs image \\
-          --prune none --prune fopru-rank:0.5 --prune fopru-rank:0.25
+          --prune none fopru-rank:0.5 fopru-rank:0.25 random:0.25
       """)
 
   @OptionGroup(title: "Model options")
@@ -46,14 +46,16 @@ struct Evaluate: WorkingCommand {
   var labels: String?
 
   @Option(
+    parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Take inputs away at these rates, as image=0.3,text=0.7; repeatable.",
+      "Take inputs away at these rates, as image=0.3,text=0.7; several.",
       valueName: "rates"))
   var missing: [MissingArgument] = []
 
   @Option(
+    parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Prune visual tokens, as fopru-rank:0.25, or none; repeatable.", valueName: "method:amount"))
+      "Prune visual tokens, as fopru-rank:0.25, or none; several.", valueName: "method:amount"))
   var prune: [String] = []
 
   @Flag(help: "Add a control: the pictures shuffled among the samples.")

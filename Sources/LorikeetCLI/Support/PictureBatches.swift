@@ -11,7 +11,7 @@ struct PictureBatches {
   /// Calls `body` with the paths and visual tokens of the pictures of each batch that open.
   ///
   /// - Throws: `ExitCode` at the end if any did not.
-  func forEach(_ body: ([(path: String, features: VisualFeatures)]) throws -> Void) throws {
+  func withBatches(_ body: ([(path: String, features: VisualFeatures)]) throws -> Void) throws {
     guard pipeline.model.vision != nil else {
       throw ConfigurationError(path: paths.first ?? "model", "the model takes no pictures")
     }

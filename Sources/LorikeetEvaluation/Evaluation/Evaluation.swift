@@ -2,6 +2,7 @@
 
 public import LorikeetDatasets
 internal import LorikeetTensors
+internal import LorikeetTokenPruning
 internal import LorikeetVisionLanguage
 
 /// The outcomes of all samples under one condition.
@@ -61,17 +62,29 @@ public struct Evaluation: Sendable {
 
   /// Notes what a pruning method leaves of the first pictures that are shown.
   mutating func keepPatches(
-    pruning: String?, _ features: PictureFeatures, _ samples: EvaluationSamples, count: Int
+    pruning: PruningSpecification?, _ features: PictureFeatures, _ samples: EvaluationSamples,
+    count: Int
   ) throws {
     guard let pruning else { return }
     for sample in shown(count).prefix(4) {
       guard let picture = samples.picture(of: sample),
-        let found = try features.features([picture])[picture]
+        let found = try features.features([picture])[picture], !pruning.mixes(found.grid)
       else { continue }
       patches.append(
         KeptPatches(
-          sample: sample, pruning: pruning, rows: found.grid.rows, columns: found.grid.columns,
+          sample: sample, pruning: pruning.description, rows: found.grid.rows,
+          columns: found.grid.columns,
           kept: found.patches))
     }
+  }
+}
+
+extension PruningSpecification {
+  /// Whether new tokens are made out of several patches, so that none is left as it was.
+  fileprivate func mixes(_ grid: (rows: Int, columns: Int)) -> Bool {
+    let significance = Array(repeating: Float(0), count: grid.rows * grid.columns)
+    return pruner.prune(
+      PruningInput(significance: significance, grid: grid, random: RandomStream(seed: 0))
+    ).mixing != nil
   }
 }

@@ -112,7 +112,7 @@ public final class Evaluator {
       }
       if looksAtPictures {
         try evaluation.keepPatches(
-          pruning: pruning, features, samples, count: options.shownSamples)
+          pruning: pipeline.pruning, features, samples, count: options.shownSamples)
       }
     }
     onEvent(.progress(done: done, total: done, samples: 0))

@@ -90,7 +90,7 @@ struct OutcomeSource {
     let prompt = try prompt(
       key, found, instruction: pipeline.settings.labelPrompt,
       text: key.hasText ? sample.text.map { .words($0) } ?? .missing : .missing)
-    let lengths = labels.map { pipeline.answer($0).count }
+    let lengths = try pipeline.answers(labels).map(\.count)
     try pipeline.requireRoom(
       for: prompt, and: lengths.max() ?? 0, name: sample.imagePath ?? sample.id)
     guard pipeline.length(of: prompt) > 0 else {
