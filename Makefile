@@ -41,7 +41,7 @@ lint:
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 
 clean:
-	rm -rf .build demo-report
+	rm -rf .build demo-report runs/demo
 
 toolchain:
 	@version=$$($(SWIFT) --version 2>/dev/null \

@@ -6,7 +6,7 @@ import Lorikeet
 enum TinyDecoder {
   static let layers = 4
   /// One more than the tokenizer has: the last id stands for pictures.
-  static let vocabulary = 640
+  static let vocabulary = 592
   /// <|im_end|>
   static let end = 2
   static let specialTokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]

@@ -32,9 +32,9 @@ enum TinyEncoder {
       DINOv2Configuration.self, text: text, path: directory + "/config.json")
     let index = ModuleIndex()
     _ = DINOv2(configuration, LayerScope(.random(seed: seed), index: index))
-    // Blocks add to the stream, so what they add begins small; positions must be heard beside pixels.
+    EncoderStart.set(index)
+    // Blocks add to the stream, so what they add begins small.
     index.scale(["output.dense.weight", "fc2.weight"], by: 1 / Float(2 * layers).squareRoot())
-    index.scale(["position_embeddings"], by: 10)
 
     var processor = ImageProcessor(.bit)
     processor.size = .exact(width: side, height: side)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Makes the untrained halves of the embedded model, Models/tiny.
+// Makes the embedded model, Models/tiny, before and after its training.
 //
-//   make-tiny-model DIRECTORY DATASET ...
+//   make-tiny-model new DIRECTORY DATASET ...      DIRECTORY/encoder, a DINOv2, and DIRECTORY/decoder,
+//                                                  a Llama, half a million random weights each; the
+//                                                  tokenizer is learned from the data sets
+//   make-tiny-model round MODEL DIRECTORY          a model with its weights as bfloat16
 //
-// writes DIRECTORY/encoder, a DINOv2 of 0.5 million weights, and DIRECTORY/decoder, a Llama of 0.5
-// million with a tokenizer learned from the captions and labels of the data sets. `lorikeet assemble`
-// joins them, `lorikeet finetune` trains them. `--seed N` draws other weights; the same command always
-// makes the same files.
+// Between the two, `lorikeet assemble` joins the halves and `lorikeet finetune` trains them. `--seed N`
+// draws other weights; the same command always makes the same files.
 
 import Foundation
 import Lorikeet
@@ -21,15 +22,23 @@ func run(_ arguments: [String]) throws {
     seed = value
     arguments.removeSubrange(index...index + 1)
   }
-  guard arguments.count >= 2 else {
+  switch (arguments.first, arguments.count) {
+  case ("new", 3...):
+    let directory = arguments[1]
+    let samples = try arguments.dropFirst(2).flatMap { try Dataset(path: $0).samples }
+    try TinyEncoder.write(to: directory + "/encoder", seed: seed)
+    try TinyDecoder.write(to: directory + "/decoder", samples: samples, seed: seed)
+    print("\(directory)/encoder and \(directory)/decoder written")
+  case ("round", 3):
+    try Rounding.write(arguments[1], to: arguments[2])
+    print("\(arguments[2]) written")
+  default:
     FileHandle.standardError.write(
-      Data("usage: make-tiny-model DIRECTORY DATASET ...  [--seed N]\n".utf8))
+      Data(
+        "usage: make-tiny-model new DIRECTORY DATASET ... [--seed N] | round MODEL DIRECTORY\n".utf8
+      ))
     exit(2)
   }
-  let samples = try arguments.dropFirst().flatMap { try Dataset(path: $0).samples }
-  try TinyEncoder.write(to: arguments[0] + "/encoder", seed: seed)
-  try TinyDecoder.write(to: arguments[0] + "/decoder", samples: samples, seed: seed)
-  print("\(arguments[0])/encoder and \(arguments[0])/decoder written")
 }
 
 do {
