@@ -56,47 +56,41 @@ public struct WeightMatrix: Sendable {
     }
   }
 
-  /// Blocks of rows whose float32 form stays in the cache.
-  private var blocks: [Range<Int>] {
-    guard case .stored = content else { return [0..<outputs] }
-    let size = max(32, 131_072 / max(inputs, 1))
-    return stride(from: 0, to: outputs, by: size).map { $0..<min($0 + size, outputs) }
-  }
-
   /// x W^T: `[rows, in]` to `[rows, out]`.
   package func multiply(_ x: Tensor) -> Tensor {
-    if case .dense(let weight) = content { return Kernels.product(x, weight, transposeB: true) }
-    let (m, n, k) = (x.rows, outputs, inputs)
-    precondition(x.width == k, "WeightMatrix.multiply: \(x.shape) by \(shape)^T")
-    var y = Tensor(uninitialized: [m, n])
-    y.withMutablePointer { y in
-      x.withPointer { x in
-        for block in blocks {
-          rows(block).withPointer { weight in
-            matrixProduct(
-              x, lda: k, transposed: false, weight, ldb: k, transposed: true,
-              into: y + block.lowerBound, ldc: n, m: m, n: block.count, k: k, alpha: 1, beta: 0)
-          }
-        }
-      }
+    precondition(x.width == inputs, "WeightMatrix.multiply: \(x.shape) by \(shape)^T")
+    switch content {
+    case .dense(let weight): return Kernels.product(x, weight, transposeB: true)
+    case .stored(let stored): return product(x, stored, transposed: true, width: outputs)
     }
-    return y
   }
 
   /// g W: `[rows, out]` to `[rows, in]`.
   package func multiplyTransposed(_ g: Tensor) -> Tensor {
-    if case .dense(let weight) = content { return Kernels.product(g, weight) }
-    let (m, n, k) = (g.rows, inputs, outputs)
-    precondition(g.width == k, "WeightMatrix.multiplyTransposed: \(g.shape) by \(shape)")
-    var y = Tensor(repeating: 0, [m, n])
-    y.withMutablePointer { y in
-      g.withPointer { g in
-        for block in blocks {
-          rows(block).withPointer { weight in
-            matrixProduct(
-              g + block.lowerBound, lda: k, transposed: false, weight, ldb: n, transposed: false,
-              into: y, ldc: n, m: m, n: n, k: block.count, alpha: 1, beta: 1)
-          }
+    precondition(g.width == outputs, "WeightMatrix.multiplyTransposed: \(g.shape) by \(shape)")
+    switch content {
+    case .dense(let weight): return Kernels.product(g, weight)
+    case .stored(let stored): return product(g, stored, transposed: false, width: inputs)
+    }
+  }
+
+  private func product(
+    _ x: Tensor, _ stored: StoredTensor, transposed: Bool, width: Int
+  ) -> Tensor {
+    guard stored.dtype.byteCount(elements: inputs) != nil else {
+      // Rows that end inside a block cannot be taken one by one.
+      return Kernels.product(x, stored.tensor(), transposeB: transposed)
+    }
+    let rows = x.rows
+    var y = Tensor(uninitialized: [rows, width])
+    stored.withBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      let matrix = StoredMatrix(base, stored.dtype, rows: outputs, columns: inputs)
+      y.withMutablePointer { y in
+        x.withPointer { x in
+          matrixProduct(
+            x, ldx: transposed ? inputs : outputs, stored: matrix, transposed: transposed, into: y,
+            ldy: width, m: rows)
         }
       }
     }
