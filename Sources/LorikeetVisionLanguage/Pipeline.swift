@@ -119,7 +119,8 @@ public final class Pipeline {
     max(0, model.decoder.contextLength - length(of: sequence))
   }
 
-  /// - Throws: `ConfigurationError` if the prompt and `more` tokens do not fit the model's context.
+  /// - Throws: `ConfigurationError` if the prompt and `more` tokens do not fit the model's context, or
+  ///   the tokenizer has made tokens that the model does not have.
   public func requireRoom(for sequence: TokenSequence, and more: Int = 0, name: String) throws {
     let length = length(of: sequence)
     guard length + more <= model.decoder.contextLength else {
@@ -128,6 +129,21 @@ public final class Pipeline {
         "the prompt has \(length) tokens\(more > 0 ? " and \(more) are to follow" : ""), but the "
           + "model's context holds \(model.decoder.contextLength)")
     }
+    for case .tokens(let tokens) in sequence.parts + [.tokens(sequence.answer)] {
+      try requireKnown(tokens, name: name)
+    }
+  }
+
+  /// - Throws: `ConfigurationError` if a token is not one of the model's, as the tokenizer of another
+  ///   model would give.
+  func requireKnown(_ tokens: [Int], name: String) throws {
+    guard let token = tokens.first(where: { $0 < 0 || $0 >= model.decoder.vocabulary }) else {
+      return
+    }
+    throw ConfigurationError(
+      path: name,
+      "the tokenizer has made token \(token), but the model knows \(model.decoder.vocabulary) "
+        + "tokens; is its tokenizer.json that of another model?")
   }
 
   /// Captions of some prompts, written side by side.
@@ -142,9 +158,17 @@ public final class Pipeline {
   }
 
   /// The labels' mean log probabilities per token after a prompt.
-  public func scores(of labels: [String], after prompt: TokenSequence) -> [Float] {
-    model.scores(
-      of: labels.map { answer($0) }, after: prompt, missing: missing,
-      positions: settings.prunedPositions)
+  ///
+  /// - Throws: `ConfigurationError` if a label has tokens that the model does not have, or none.
+  public func scores(of labels: [String], after prompt: TokenSequence) throws -> [Float] {
+    let answers = labels.map { answer($0) }
+    for (label, tokens) in zip(labels, answers) {
+      try requireKnown(tokens, name: "label \(label)")
+      if tokens.isEmpty {
+        throw ConfigurationError(path: "label \(label)", "the tokenizer makes no tokens of it")
+      }
+    }
+    return model.scores(
+      of: answers, after: prompt, missing: missing, positions: settings.prunedPositions)
   }
 }
