@@ -73,13 +73,14 @@ public struct LayerScope {
     let parameter: Parameter
     switch source {
     case .checkpoint(let reader):
-      // A missing tensor is reported when the reader's account is closed; until then zeros stand in.
+      // A missing tensor is reported when the reader's account is closed; until then zeros stand in,
+      // or nothing where a configuration asks for more than anyone has.
       parameter =
         if let tensor = reader.tensor(storedName, shape) {
           tensor.dtype.isFloatingPoint
             ? Parameter(name: storedName, tensor) : Parameter(name: storedName, tensor.tensor())
         } else {
-          Parameter(name: storedName, Tensor(repeating: 0, shape))
+          Parameter(name: storedName, Tensor(repeating: 0, Self.placeholder(shape)))
         }
     case .random(let seed):
       var stream = RandomStream.derive(seed: seed, label: storedName)
@@ -101,6 +102,17 @@ public struct LayerScope {
       bias: bias ? scope.parameter("bias", [outputs]) : nil)
     index.enter(linear)
     return linear
+  }
+
+  /// The shape, or an empty one of the same rank if it has more than 2^28 values.
+  private static func placeholder(_ shape: Shape) -> Shape {
+    var count = 1
+    for extent in shape.dimensions {
+      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      if overflow || product > 1 << 28 { return Shape(shape.dimensions.map { _ in 0 }) }
+      count = product
+    }
+    return shape
   }
 
   static func join(_ path: String, _ name: String) -> String {

@@ -45,11 +45,13 @@ public struct LlamaConfiguration: Sendable, Equatable, Codable {
 
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
-    func positive(_ key: CodingKeys, default standard: Int? = nil) throws -> Int {
+    func positive(
+      _ key: CodingKeys, default standard: Int? = nil, most: Int = 1 << 24
+    ) throws -> Int {
       let value =
         try values.decodeIfPresent(Int.self, forKey: key) ?? standard
         ?? values.decode(Int.self, forKey: key)
-      guard value > 0, value <= 1 << 24 else {
+      guard value > 0, value <= most else {
         throw DecodingError.dataCorruptedError(
           forKey: key, in: values, debugDescription: "\(value) is out of range")
       }
@@ -57,7 +59,7 @@ public struct LlamaConfiguration: Sendable, Equatable, Codable {
     }
     hiddenSize = try positive(.hiddenSize)
     intermediateSize = try positive(.intermediateSize)
-    layers = try positive(.layers)
+    layers = try positive(.layers, most: 4096)
     heads = try positive(.heads)
     keyHeads = try positive(.keyHeads, default: heads)
     headWidth = try positive(.headWidth, default: max(hiddenSize / heads, 1))

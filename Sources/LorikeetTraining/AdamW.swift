@@ -100,9 +100,9 @@ public final class AdamW {
           let steps = state(name + ".steps")
         else { continue }
         guard first.shape == parameter.shape, second.shape == parameter.shape,
-          steps.shape.count == 1
+          steps.shape.count == 1, let count = Int(exactly: steps.tensor().values[0]), count >= 0
         else { return name }
-        moments[name] = (first.tensor(), second.tensor(), Int(steps.tensor().scalar))
+        moments[name] = (first.tensor(), second.tensor(), count)
       }
     }
     return nil

@@ -13,6 +13,7 @@ public import LorikeetVisionLanguage
 public final class PictureSource {
   /// Samples whose picture could not be read, with the reason.
   public private(set) var failures: [(sample: Int, reason: String)] = []
+  private var toldFailures = 0
   private let pipeline: Pipeline
   private let samples: [Sample]
   private let views: Int
@@ -66,6 +67,12 @@ public final class PictureSource {
   /// The kept features of a view.
   public func features(sample: Int, view: Int) -> VisualFeatures? {
     features.isEmpty ? nil : features[sample][view % views]
+  }
+
+  /// The warnings that nobody has been told yet: a line for each picture that could not be read.
+  func takeWarnings() -> [String] {
+    defer { toldFailures = failures.count }
+    return failures.dropFirst(toldFailures).map { "warning: skipped: \($0.reason)" }
   }
 
   /// All kept features of view 0.

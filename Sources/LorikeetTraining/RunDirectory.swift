@@ -86,7 +86,16 @@ public struct RunDirectory: Sendable {
     )
   }
 
-  /// Puts a directory in the place of another, so that one of both is there at any moment.
+  /// Undoes a `replace` that was interrupted between its two moves.
+  func recover() {
+    let manager = FileManager.default
+    for target in [adapter, model] where !manager.fileExists(atPath: target) {
+      try? manager.moveItem(atPath: target + ".old", toPath: target)
+    }
+  }
+
+  /// Puts a directory in the place of another. The old one stays beside it until the fresh one is in
+  /// place; `recover` undoes what was interrupted.
   func replace(_ target: String, _ fill: (String) throws -> Void) throws {
     let manager = FileManager.default
     let (fresh, old) = (target + ".new", target + ".old")

@@ -21,6 +21,8 @@ public struct TrainingSummary: Sendable {
   }
   public var ending: Ending
   public var state: TrainingState
+  /// Pictures that could not be read.
+  public var skipped: Int
 }
 
 /// Trains what a `TrainingSetup` has attached, step by step.
@@ -87,7 +89,7 @@ public final class Trainer {
         let bar = ProgressBar(label: "encode \(name)", total: total)
         try pictures.encodeAll(strict: recipe.strict) { bar.update(done: $0) }
         bar.finish()
-        for failure in pictures.failures { report("warning: skipped: \(failure.reason)") }
+        for warning in pictures.takeWarnings() { report(warning) }
         if !pictures.failures.isEmpty {
           report("warning: \(pictures.failures.count) of \(samples.count) pictures skipped")
         }
@@ -102,6 +104,7 @@ public final class Trainer {
     if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches {
       pipeline.model.vision?.projector.normalisation = FeatureNormalisation(training.pictures.all)
     }
+    if resume { run.recover() }
     if resume, let saved = try run.load() {
       state = saved.state
       for (name, parameter) in setup.parameters {
@@ -150,6 +153,7 @@ public final class Trainer {
         batches.append(batch.indices.map { usable[$0] })
       }
       let (loss, norm) = try step(batches)
+      for warning in training.pictures.takeWarnings() { bar.message(warning) }
       state.step += 1
       state.position = sampler.position
       state.seconds += start.duration(to: .now).seconds
@@ -186,7 +190,8 @@ public final class Trainer {
     }
     bar.finish()
     if validation == nil, ending != .asked { try saveResult() }
-    return TrainingSummary(ending: ending, state: state)
+    let skipped = training.pictures.failures.count + (validation?.pictures.failures.count ?? 0)
+    return TrainingSummary(ending: ending, state: state, skipped: skipped)
   }
 
   private func isReadable(_ sample: Int) -> Bool {
@@ -207,7 +212,8 @@ public final class Trainer {
     var tapes: [(tape: Tape, sequences: [TokenSequence])] = []
     for examples in drawn {
       let tape = Tape(isRecording: true)
-      tapes.append((tape, try sequences(examples, tape: tape, &random)))
+      let sequences = try sequences(examples, tape: tape, &random)
+      if !sequences.isEmpty { tapes.append((tape, sequences)) }
     }
     let tokens = tapes.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + $1.answer.count } }
     var total = 0.0
@@ -229,7 +235,8 @@ public final class Trainer {
     return (total / Double(max(tokens, 1)), norm)
   }
 
-  /// The sequences of some examples; pictures come from the cache or through the encoder.
+  /// The sequences of some examples, but for those whose picture cannot be read; pictures come from
+  /// the cache or through the encoder.
   private func sequences(
     _ examples: [TrainingExample], tape: Tape, _ random: inout RandomStream
   ) throws -> [TokenSequence] {
@@ -238,6 +245,7 @@ public final class Trainer {
         ? training.pictures.features(sample: example.sample, view: example.view) : nil
     }
     let rest = examples.indices.filter { examples[$0].hasImage && features[$0] == nil }
+    var unreadable: Set<Int> = []
     if !rest.isEmpty, pipeline.model.vision != nil {
       var read: [(index: Int, pixels: Tensor)] = []
       for index in rest {
@@ -246,6 +254,8 @@ public final class Trainer {
           example.sample, view: example.view, strict: recipe.strict)
         {
           read.append((index, pixels))
+        } else {
+          unreadable.insert(index)
         }
       }
       for (shape, group) in Dictionary(grouping: read, by: \.pixels.shape)
@@ -259,7 +269,9 @@ public final class Trainer {
         for (item, result) in zip(group, encoded) { features[item.index] = result }
       }
     }
-    return try zip(examples, features).map { try training.examples.sequence($0, features: $1) }
+    return try examples.indices.filter { !unreadable.contains($0) }.map { index in
+      try training.examples.sequence(examples[index], features: features[index])
+    }
   }
 
   /// The validation loss of each task; keeps the result if it is the best so far.
@@ -284,6 +296,7 @@ public final class Trainer {
       values.append("\(task.rawValue)_loss", .double(loss))
       try board.add([("validation/\(task.rawValue)_loss", Float(loss))], step: state.step)
     }
+    for warning in validation.pictures.takeWarnings() { bar.message(warning) }
     guard sum.weight > 0 else { return }
     let loss = sum.loss / sum.weight
     let isBest = loss < state.bestLoss ?? .infinity

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import LorikeetTokenPruning
 internal import Yams
 
 extension TrainingRecipe {
@@ -151,23 +152,64 @@ extension TrainingRecipe {
     func require(_ condition: Bool, _ reason: String) throws(TrainingError) {
       if !condition { throw .recipe(path: path, reason: reason) }
     }
-    let ranks = [r, encoder.r, projector.r, decoder.r] + modalities.values.map(\.r)
-    try require(ranks.allSatisfy { $0 ?? 1 > 0 && $0 ?? 1 <= 4096 }, "r must be from 1 to 4096")
+    func requireCount(_ value: Int, _ range: ClosedRange<Int>, _ key: CodingKeys)
+      throws(TrainingError)
+    {
+      try require(
+        range.contains(value),
+        "\(key.rawValue) \(value) must be from \(range.lowerBound) to \(range.upperBound)")
+    }
+    func requireNumber(_ value: Double, _ key: CodingKeys) throws(TrainingError) {
+      try require(
+        value >= 0 && value.isFinite,
+        "\(key.rawValue) \(value) must be a number that is not negative")
+    }
+    let parts = [encoder, projector, decoder]
+    let ranks = [r] + parts.compactMap(\.r) + modalities.values.compactMap(\.r)
+    for rank in ranks { try requireCount(rank, 1...4096, .r) }
+    let alphas =
+      [loraAlpha] + parts.compactMap(\.loraAlpha) + modalities.values.compactMap(\.loraAlpha)
+    try require(alphas.allSatisfy(\.isFinite), "lora_alpha must be a number")
     try require(loraDropout >= 0 && loraDropout < 1, "lora_dropout must be in 0 ..< 1")
+    let rates =
+      [learningRate] + parts.compactMap(\.learningRate)
+      + modalities.values.compactMap(\.learningRate)
     try require(
-      learningRate > 0 && learningRate.isFinite, "learning_rate must be a positive number")
+      rates.allSatisfy { $0 > 0 && $0.isFinite }, "learning_rate must be a positive number")
+    let many = 1_000_000
+    try requireCount(perDeviceTrainBatchSize, 1...many, .perDeviceTrainBatchSize)
+    try requireCount(gradientAccumulationSteps, 1...many, .gradientAccumulationSteps)
+    try requireCount(imageViews, 1...1000, .imageViews)
+    try requireCount(standInTokens, 1...1000, .standInTokens)
+    for (value, key) in [
+      (maxSteps, CodingKeys.maxSteps), (evalSteps, .evalSteps), (evalSamples, .evalSamples),
+      (saveSteps, .saveSteps), (saveTotalLimit, .saveTotalLimit),
+      (earlyStoppingPatience ?? 1, .earlyStoppingPatience),
+    ] { try requireCount(value, 1...Int(Int32.max), key) }
+    try requireCount(warmupSteps, 0...Int(Int32.max), .warmupSteps)
+    try requireCount(projectorSteps, 0...Int(Int32.max), .projectorSteps)
+    for (value, key) in [
+      (weightDecay, CodingKeys.weightDecay), (maxGradNorm, .maxGradNorm),
+      (captionWeight, .captionWeight), (classifyWeight, .classifyWeight),
+      (maxMinutes ?? 0, .maxMinutes),
+    ] { try requireNumber(value, key) }
     try require(
-      perDeviceTrainBatchSize > 0 && gradientAccumulationSteps > 0 && maxSteps > 0
-        && evalSteps > 0 && saveSteps > 0 && saveTotalLimit > 0 && imageViews > 0
-        && standInTokens > 0,
-      "batch size, accumulation, steps, views, stand-in tokens and limits must be at least 1")
-    try require(warmupSteps >= 0 && projectorSteps >= 0, "warmup_steps must not be negative")
+      (0..<1).contains(adamBeta1) && (0..<1).contains(adamBeta2),
+      "adam_beta1 and adam_beta2 must be in 0 ..< 1")
+    try require(
+      adamEpsilon > 0 && adamEpsilon.isFinite, "adam_epsilon must be a positive number")
     try require(
       (0...1).contains(dropImage) && (0...1).contains(dropText),
       "drop_image and drop_text must be from 0 to 1")
     try require(
-      captionWeight >= 0 && classifyWeight >= 0 && captionWeight + classifyWeight > 0,
-      "caption_weight or classify_weight must be above 0")
+      captionWeight + classifyWeight > 0, "caption_weight or classify_weight must be above 0")
+    if let prune {
+      do {
+        _ = try PruningSpecification(prune)
+      } catch {
+        throw .recipe(path: path, reason: "\(error)")
+      }
+    }
     try require(
       ModelPart.allCases.contains { training(of: $0) != .frozen },
       "nothing trains: encoder, projector and decoder are all frozen")

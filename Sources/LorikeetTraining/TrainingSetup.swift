@@ -71,11 +71,18 @@ public struct TrainingSetup {
           (entry.parameter.name, options.learningRate ?? recipe.learningRate, entry.parameter))
       }
     } else {
-      let routing = AdapterRouting(recipe.routing)
+      var routing = AdapterRouting(recipe.routing)
       var configurations: [String: LoRAConfiguration] = [:]
       for name in routing.names {
-        configurations[name] = try recipe.configuration(adapter: name, routing, model, path: path)
+        let configuration = try recipe.configuration(adapter: name, routing, model, path: path)
+        // With a frozen decoder, say, there is nothing that text rows could have of their own.
+        guard configuration.targets != nil || !configuration.modulesToSave.isEmpty else { continue }
+        configurations[name] = configuration
       }
+      guard !configurations.isEmpty else {
+        throw TrainingError.recipe(path: path, reason: "nothing of this model trains")
+      }
+      routing.adapters = routing.adapters.filter { configurations[$0.value] != nil }
       let adapters = try AdapterSet(
         routing, configurations: configurations, attachingTo: model.index, seed: recipe.seed)
       pipeline.adapters = adapters

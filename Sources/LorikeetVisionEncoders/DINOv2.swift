@@ -34,16 +34,16 @@ public struct DINOv2Configuration: Sendable, Equatable, Codable {
 
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
-    func positive(_ key: CodingKeys, default standard: Int) throws -> Int {
+    func positive(_ key: CodingKeys, default standard: Int, most: Int = 1 << 20) throws -> Int {
       let value = try values.decodeIfPresent(Int.self, forKey: key) ?? standard
-      guard value > 0, value <= 1 << 20 else {
+      guard value > 0, value <= most else {
         throw DecodingError.dataCorruptedError(
           forKey: key, in: values, debugDescription: "\(value) is out of range")
       }
       return value
     }
     hiddenSize = try positive(.hiddenSize, default: 768)
-    layers = try positive(.layers, default: 12)
+    layers = try positive(.layers, default: 12, most: 4096)
     heads = try positive(.heads, default: 12)
     feedForwardRatio = try values.decodeIfPresent(Double.self, forKey: .feedForwardRatio) ?? 4
     imageSize = try positive(.imageSize, default: 224)

@@ -97,7 +97,7 @@ struct Classify: WorkingCommand {
     guard pipeline.length(of: prompt) > 0 else {
       throw ConfigurationError(path: path ?? "--text", "the prompt is empty")
     }
-    let scores = pipeline.scores(of: labels, after: prompt)
+    let scores = try pipeline.scores(of: labels, after: prompt)
     let probabilities = Likelihood.softmax(scores)
     guard let best = scores.indices.max(by: { scores[$0] < scores[$1] }) else { return }
     guard json else {

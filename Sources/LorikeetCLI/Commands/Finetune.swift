@@ -50,7 +50,8 @@ struct Finetune: WorkingCommand {
   func work() throws {
     var changes = changes
     for (key, value) in [("model", model), ("data", data), ("output", output)] {
-      if let value { changes.append("\(key)=\(value)") }
+      // Quoted, as a path may look like something else in YAML.
+      if let value { changes.append("\(key)=\(JSONLine.Value.string(value))") }
     }
     if strict { changes.append("strict=true") }
     // A run that is continued has its recipe with it.

@@ -97,7 +97,9 @@ struct OutcomeSource {
       throw EvaluationError.option(name: "prompt", reason: "is empty for \(sample.id)")
     }
     var scores: [Float] = []
-    let seconds = Stopwatch.seconds { scores = pipeline.scores(of: labels, after: prompt) }
+    let seconds = try Stopwatch.seconds {
+      scores = try pipeline.scores(of: labels, after: prompt)
+    }
     let truth = labels.firstIndex { $0 == sample.label } ?? 0
     let best = scores.indices.max { scores[$0] < scores[$1] } ?? 0
     return SampleOutcome(
