@@ -170,9 +170,11 @@ public final class Pipeline {
   }
 
   /// The labels' mean log probabilities per token after a prompt.
-  public func scores(of labels: [String], after prompt: TokenSequence) -> [Float] {
+  ///
+  /// - Throws: as `answers` does.
+  public func scores(of labels: [String], after prompt: TokenSequence) throws -> [Float] {
     model.scores(
-      of: labels.map { answer($0) }, after: prompt, missing: missing,
+      of: try answers(labels), after: prompt, missing: missing,
       positions: settings.prunedPositions)
   }
 }

@@ -73,7 +73,7 @@ func withTinyEvaluation(
         let prompt = try pipeline.processor.prompt(
           image: .features(features), text: .words(sample.text ?? ""), instruction: "Category:",
           settings: pipeline.settings)
-        let scores = pipeline.scores(of: evaluation.labels, after: prompt)
+        let scores = try pipeline.scores(of: evaluation.labels, after: prompt)
         for (score, other) in zip(scores, outcome.scores) { #expect(abs(score - other) < 1e-4) }
         let best = try #require(scores.indices.max { scores[$0] < scores[$1] })
         #expect(outcome.prediction == evaluation.labels[best])
