@@ -39,14 +39,18 @@ public struct RunDirectory: Sendable {
     return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
   }
 
+  /// - Throws: `TrainingError.run` if there is a run in the directory already.
+  public func requireFree() throws(TrainingError) {
+    guard !FileManager.default.fileExists(atPath: path + "/recipe.yaml") else {
+      throw .run(path: path, reason: "there is a run here already; --resume continues it")
+    }
+  }
+
   /// Makes the directory for a new run.
   ///
   /// - Throws: `TrainingError.run` if there is a run in it already.
   public func create(recipe: TrainingRecipe) throws {
-    guard !FileManager.default.fileExists(atPath: path + "/recipe.yaml") else {
-      throw TrainingError.run(
-        path: path, reason: "there is a run here already; --resume continues it")
-    }
+    try requireFree()
     try FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true)
     try AtomicFile.write(try recipe.yaml(), to: path + "/recipe.yaml")
