@@ -90,11 +90,19 @@ public struct RunDirectory: Sendable {
     )
   }
 
-  /// Undoes a `replace` that was interrupted between its two moves.
+  /// Clears away what a killed process has left half done.
   func recover() {
     let manager = FileManager.default
-    for target in [adapter, model] where !manager.fileExists(atPath: target) {
-      try? manager.moveItem(atPath: target + ".old", toPath: target)
+    for target in [adapter, model] {
+      // Killed between the two moves of `replace`.
+      if !manager.fileExists(atPath: target) {
+        try? manager.moveItem(atPath: target + ".old", toPath: target)
+      }
+      for end in [".new", ".old"] { try? manager.removeItem(atPath: target + end) }
+    }
+    for name in (try? manager.contentsOfDirectory(atPath: checkpoints)) ?? []
+    where name.hasPrefix(".step-") {
+      try? manager.removeItem(atPath: checkpoints + "/" + name)
     }
   }
 
