@@ -39,14 +39,18 @@ public struct RunDirectory: Sendable {
     return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
   }
 
+  /// - Throws: `TrainingError.run` if there is a run in the directory already.
+  public func requireFree() throws(TrainingError) {
+    guard !FileManager.default.fileExists(atPath: path + "/recipe.yaml") else {
+      throw .run(path: path, reason: "there is a run here already; --resume continues it")
+    }
+  }
+
   /// Makes the directory for a new run.
   ///
   /// - Throws: `TrainingError.run` if there is a run in it already.
   public func create(recipe: TrainingRecipe) throws {
-    guard !FileManager.default.fileExists(atPath: path + "/recipe.yaml") else {
-      throw TrainingError.run(
-        path: path, reason: "there is a run here already; --resume continues it")
-    }
+    try requireFree()
     try FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true)
     try AtomicFile.write(try recipe.yaml(), to: path + "/recipe.yaml")
@@ -86,11 +90,19 @@ public struct RunDirectory: Sendable {
     )
   }
 
-  /// Undoes a `replace` that was interrupted between its two moves.
+  /// Clears away what a killed process has left half done.
   func recover() {
     let manager = FileManager.default
-    for target in [adapter, model] where !manager.fileExists(atPath: target) {
-      try? manager.moveItem(atPath: target + ".old", toPath: target)
+    for target in [adapter, model] {
+      // Killed between the two moves of `replace`.
+      if !manager.fileExists(atPath: target) {
+        try? manager.moveItem(atPath: target + ".old", toPath: target)
+      }
+      for end in [".new", ".old"] { try? manager.removeItem(atPath: target + end) }
+    }
+    for name in (try? manager.contentsOfDirectory(atPath: checkpoints)) ?? []
+    where name.hasPrefix(".step-") {
+      try? manager.removeItem(atPath: checkpoints + "/" + name)
     }
   }
 

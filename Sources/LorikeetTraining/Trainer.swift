@@ -68,6 +68,8 @@ public final class Trainer {
     self.run = run
     self.source = source
     self.report = report
+    // Before the pictures are encoded, which may take long.
+    if !resume { try run.requireFree() }
     optimizer = AdamW(
       setup.groups, beta1: recipe.adamBeta1, beta2: recipe.adamBeta2,
       epsilon: recipe.adamEpsilon, weightDecay: recipe.weightDecay)

@@ -71,7 +71,7 @@ struct Finetune: WorkingCommand {
     let trainer = try Trainer(
       recipe, pipeline, setup, data: dataset, source: source, run: run, resume: resume,
       report: note)
-    signal(SIGINT) { _ in Trainer.isStopRequested.store(true, ordering: .relaxed) }
+    Self.stopOnInterrupt()
     let summary = try trainer.train()
     note("\(summary.ending.rawValue) (step \(summary.state.step))")
     var line: JSONLine = [
@@ -83,5 +83,15 @@ struct Finetune: WorkingCommand {
       line.append("best_step", .int(summary.state.bestStep))
     }
     try StandardOutput.line(line)
+  }
+
+  /// Lets Ctrl-C end the training after the present step.
+  private static func stopOnInterrupt() {
+    signal(SIGINT) { _ in Trainer.isStopRequested.store(true, ordering: .relaxed) }
+    // A parent that starts processes from a worker thread hands its blocked signals down.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigprocmask(SIG_UNBLOCK, &signals, nil)
   }
 }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LorikeetTestSupport
+import Testing
+
+@Suite(.serialized) struct FinetuneTests {
+  private func arguments(_ setup: TinySetup, _ output: String, _ changes: [String]) -> [String] {
+    ["finetune", "--model", setup.model, "--data", setup.data, "--output", output]
+      + [
+        "r=2", "warmup_steps=2", "learning_rate=0.01", "per_device_train_batch_size=4",
+        "eval_steps=20", "save_steps=5", "drop_image=0.2", "save_total_limit=2",
+      ].flatMap { ["--set", $0] } + changes.flatMap { ["--set", $0] }
+  }
+
+  /// Starts the command, waits until a file appears, and sends a signal.
+  ///
+  /// - Returns: how the process ended, and its code or signal.
+  private func interrupt(
+    _ arguments: [String], when path: String, with signal: Int32, errors: String
+  ) throws -> (reason: Process.TerminationReason, status: Int32) {
+    let process = Process()
+    process.executableURL = URL(filePath: try Command.path())
+    process.arguments = arguments
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try Data().write(to: URL(filePath: errors))
+    process.standardError = try FileHandle(forWritingTo: URL(filePath: errors))
+    try process.run()
+    let end = Date().addingTimeInterval(120)
+    while !FileManager.default.fileExists(atPath: path), process.isRunning, Date() < end {
+      Thread.sleep(forTimeInterval: 0.002)
+    }
+    kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    return (process.terminationReason, process.terminationStatus)
+  }
+
+  /// The files of a run that do not tell the time or the place.
+  private func results(_ directory: String) throws -> [String: Data] {
+    try files(below: directory).filter { name, _ in
+      name.hasSuffix(".safetensors") || name.hasPrefix("adapter/") && !name.contains("/.")
+    }
+  }
+
+  @Test func aKilledRunGoesOnToTheBytesOfAnUninterruptedOne() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      let (straight, killed) = (directory + "/straight", directory + "/killed")
+      let changes = ["max_steps=400"]
+      let whole = try Command.run(arguments(setup, straight, changes))
+      #expect(whole.status == 0, "\(whole.errors)")
+      #expect(whole.output.contains("\"steps\": 400"))
+
+      let end = try interrupt(
+        arguments(setup, killed, changes), when: killed + "/adapter", with: SIGKILL,
+        errors: directory + "/errors")
+      #expect(end.reason == .uncaughtSignal && end.status == SIGKILL, "it was over too soon")
+      let again = try Command.run(arguments(setup, killed, changes))
+      #expect(again.status == 1)
+      #expect(
+        again.errors == "error: \(killed): there is a run here already; --resume continues it\n")
+
+      let resumed = try Command.run("finetune", "--output", killed, "--resume")
+      #expect(resumed.status == 0, "\(resumed.errors)")
+      #expect(resumed.errors.contains("resumed at step "))
+      let (a, b) = (try results(straight), try results(killed))
+      #expect(a.keys.sorted() == b.keys.sorted())
+      #expect(a.keys.contains("checkpoints/step-400/optimizer.safetensors"))
+      for (name, bytes) in a { #expect(b[name] == bytes, "\(name) differs") }
+    }
+  }
+
+  @Test func ctrlCSavesTheStateAndEndsWithCode0() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      let run = directory + "/run"
+      let end = try interrupt(
+        arguments(setup, run, ["max_steps=200000"]), when: run + "/adapter",
+        with: SIGINT, errors: directory + "/errors")
+      #expect(end.reason == .exit && end.status == 0)
+      let errors = try String(contentsOfFile: directory + "/errors", encoding: .utf8)
+      let last = try #require(errors.split(separator: "\n").last)
+      #expect(last.hasPrefix("stopped on request; --resume continues (step "))
+      let step = try #require(last.dropLast().split(separator: " ").last)
+      #expect(
+        FileManager.default.fileExists(atPath: "\(run)/checkpoints/step-\(step)/state.json"))
+    }
+  }
+
+  @Test func pathsAreTakenAsTheyAre() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      // Characters that mean something in YAML.
+      for name in ["run #1: a", "on", "0123", "[x", "2024-01-01"] {
+        let output = directory + "/" + name
+        let run = try Command.run(arguments(setup, output, ["max_steps=1"]))
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(FileManager.default.fileExists(atPath: output + "/recipe.yaml"), "\(name)")
+      }
+    }
+  }
+
+  @Test func wrongRecipesAreOneLine() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      for (change, cause) in [
+        ("learning_rat=1", "unknown key learning_rat"), ("eval_samples=-1", "eval_samples -1"),
+        ("prune=best:1", "unknown method"), ("max_steps=1e99", "max_steps"),
+        ("decoder.target_modules=[nothing]", "match no linear layer"),
+      ] {
+        try expectFailure(
+          arguments(setup, directory + "/run", [change]), naming: ": ", cause)
+        #expect(!FileManager.default.fileExists(atPath: directory + "/run"))
+      }
+    }
+  }
+}
