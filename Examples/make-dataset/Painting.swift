@@ -58,6 +58,25 @@ struct Painting {
     image = canvas.image(levels: 64)
   }
 
+  /// One thing, not small, before a plain colour: what first words are learned from.
+  init(wordSide side: Int, _ random: inout RandomStream) {
+    let kind = Kind.all[random.index(below: Kind.all.count)]
+    let plain = NamedColor.paints[random.index(below: NamedColor.paints.count)]
+    let ground = plain.varied(&random)
+    var canvas = Canvas(side: side, color: ground)
+    let color = NamedColor.choose(NamedColor.paints, against: [ground], &random)
+    var composition = Composition(kind, count: 1, wobble: 0.015, &random)
+    while composition.size == .small {
+      composition = Composition(kind, count: 1, wobble: 0.015, &random)
+    }
+    let outline = random.uniform() < 0.25
+    for placement in composition.placements {
+      canvas.paint(kind, at: placement, in: color.varied(&random), outline: outline)
+    }
+    caption = kind.name
+    image = canvas.image(levels: 64)
+  }
+
   /// Paints two different things and says how they stand to each other.
   private static func pair(
     _ first: (kind: Kind, name: NamedColor), _ second: (kind: Kind, name: NamedColor),

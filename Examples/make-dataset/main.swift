@@ -4,6 +4,7 @@
 //
 //   make-dataset tiny DIRECTORY                    pen drawings on coloured paper: Datasets/tiny
 //   make-dataset paintings DIRECTORY [COUNT]       painted scenes, 20,000 unless told otherwise
+//   make-dataset words DIRECTORY [COUNT]           one painted thing each, its name as the caption
 //
 // `--seed N` draws other pictures. The same command always makes the same files.
 
@@ -43,11 +44,13 @@ func makeTiny(_ directory: String, seed: UInt64) throws -> [Sample] {
 }
 
 /// One painting in forty validates, one in forty tests.
-func makePaintings(_ directory: String, count: Int, seed: UInt64) throws -> [Sample] {
+func makePaintings(
+  _ directory: String, count: Int, seed: UInt64, areWords: Bool
+) throws -> [Sample] {
   try (0..<count).map { number in
     let split = number % 40 == 0 ? "validation" : number % 40 == 20 ? "test" : "train"
     var random = RandomStream.derive(seed: seed, label: "painting \(number)")
-    let painting = Painting(side: side, &random)
+    let painting = areWords ? Painting(wordSide: side, &random) : Painting(side: side, &random)
     return try save(
       painting.image, "\(split)/\(number).png", in: directory, caption: painting.caption,
       label: painting.label, split: split)
@@ -64,12 +67,15 @@ func run(_ arguments: [String]) throws {
     arguments.removeSubrange(index...index + 1)
   }
   let isTiny = arguments.first == "tiny"
+  let areWords = arguments.first == "words"
   let count = arguments.count > 2 ? Int(arguments[2]) : 20_000
   guard arguments.count == 2 || (arguments.count == 3 && !isTiny),
-    isTiny || arguments[0] == "paintings", let count, count > 0
+    isTiny || areWords || arguments[0] == "paintings", let count, count > 0
   else {
     FileHandle.standardError.write(
-      Data("usage: make-dataset tiny DIRECTORY | paintings DIRECTORY [COUNT]  [--seed N]\n".utf8))
+      Data(
+        "usage: make-dataset tiny DIRECTORY | paintings|words DIRECTORY [COUNT]  [--seed N]\n".utf8)
+    )
     exit(2)
   }
   let directory = arguments[1]
@@ -80,7 +86,7 @@ func run(_ arguments: [String]) throws {
   let samples =
     isTiny
     ? try makeTiny(directory, seed: seed)
-    : try makePaintings(directory, count: count, seed: seed)
+    : try makePaintings(directory, count: count, seed: seed, areWords: areWords)
   try MetadataFile.write(samples, to: directory)
   print("\(directory): \(samples.count) pictures of \(Kind.all.count) kinds of things")
 }
