@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LorikeetDatasets
-internal import LorikeetMissingModality
+public import LorikeetMissingModality
 public import LorikeetTensors
 internal import LorikeetTextDecoders
 public import LorikeetVisionLanguage
@@ -62,21 +62,30 @@ public struct ExampleSource {
         return value < 0
       }?.task ?? choices.last?.task ?? .caption
     let view = recipe.imageViews > 1 ? random.index(below: recipe.imageViews) : 0
-    let lost = ModalityDropout(
-      image: recipe.dropImage, text: task == .classify ? recipe.dropText : 0
-    ).draw(&random)
+    return example(index, task, view: view, lost: dropout(of: task).draw(&random))
+  }
+
+  /// What the examples of a task may lose: a caption is an answer and cannot be missing.
+  public func dropout(of task: TrainingTask) -> ModalityDropout {
+    ModalityDropout(image: recipe.dropImage, text: task == .classify ? recipe.dropText : 0)
+  }
+
+  private func example(
+    _ index: Int, _ task: TrainingTask, view: Int, lost: ModalityDropout.Loss
+  ) -> TrainingExample {
+    let sample = samples[index]
     return TrainingExample(
       sample: index, view: view, task: task, hasImage: sample.imagePath != nil && !lost.image,
       hasText: sample.text != nil && !lost.text)
   }
 
-  /// The complete example of a task, as validation sees it; nil if the sample cannot serve it.
-  public func complete(_ index: Int, task: TrainingTask) -> TrainingExample? {
-    let sample = samples[index]
-    guard tasks(sample).contains(where: { $0.task == task }) else { return nil }
-    return TrainingExample(
-      sample: index, view: 0, task: task, hasImage: sample.imagePath != nil,
-      hasText: sample.text != nil)
+  /// The example of a task without the inputs that are lost, as validation sees it; nil if the sample
+  /// cannot serve the task.
+  public func example(
+    _ index: Int, task: TrainingTask, lost: ModalityDropout.Loss = (false, false)
+  ) -> TrainingExample? {
+    guard tasks(samples[index]).contains(where: { $0.task == task }) else { return nil }
+    return example(index, task, view: 0, lost: lost)
   }
 
   /// The prompt and answer of an example.

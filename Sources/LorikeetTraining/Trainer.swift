@@ -4,6 +4,7 @@ internal import Foundation
 internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 public import LorikeetDatasets
+internal import LorikeetMissingModality
 internal import LorikeetProjectors
 internal import LorikeetTensors
 internal import LorikeetTokenPruning
@@ -276,7 +277,7 @@ public final class Trainer {
     }
   }
 
-  /// The validation loss of each task; keeps the result if it is the best so far.
+  /// The validation loss of each task, also with inputs missing; keeps the result if it is the best so far.
   private func evaluate(
     _ metrics: MetricsLog, _ board: TensorBoardWriter, _ bar: ProgressBar
   ) throws {
@@ -291,12 +292,22 @@ public final class Trainer {
       (TrainingTask.caption, recipe.captionWeight), (.classify, recipe.classifyWeight),
       (.conversation, 1),
     ] where weight > 0 {
-      let examples = order.compactMap { validation.examples.complete($0, task: task) }
-      guard !examples.isEmpty else { continue }
-      let loss = try meanLoss(examples, validation)
-      sum = (sum.loss + weight * loss, sum.weight + weight)
-      values.append("\(task.rawValue)_loss", .double(loss))
-      try board.add([("validation/\(task.rawValue)_loss", Float(loss))], step: state.step)
+      // Inputs go missing as often as in training, but for what is rare there.
+      for (lost, probability) in validation.examples.dropout(of: task).losses
+      where probability >= 0.1 {
+        let examples = order.compactMap {
+          validation.examples.example($0, task: task, lost: lost)
+        }
+        guard !examples.isEmpty else { continue }
+        let loss = try meanLoss(examples, validation)
+        let share = weight * probability
+        sum = (sum.loss + share * loss, sum.weight + share)
+        let name =
+          task.rawValue + (lost.image ? "_without_image" : lost.text ? "_without_text" : "")
+          + "_loss"
+        values.append(name, .double(loss))
+        try board.add([("validation/\(name)", Float(loss))], step: state.step)
+      }
     }
     for warning in validation.pictures.takeWarnings() { bar.message(warning) }
     guard sum.weight > 0 else { return }

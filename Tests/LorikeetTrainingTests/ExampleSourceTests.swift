@@ -70,8 +70,8 @@ import Testing
       #expect(share(draws(2, 100, source, seed: 3).map { $0.task == .classify }) == 1)
       #expect(share(draws(4, 100, source, seed: 3).map { $0.task == .conversation }) == 1)
       #expect(samples.indices.map { source.isUsable($0) } == [true, true, true, false, true])
-      #expect(source.complete(1, task: .classify) == nil)
-      #expect(source.complete(0, task: .classify)?.hasText == true)
+      #expect(source.example(1, task: .classify) == nil)
+      #expect(source.example(0, task: .classify)?.hasText == true)
     }
     try withSource(samples, ["caption_weight=0"]) { source, _ in
       #expect(samples.indices.map { source.isUsable($0) } == [true, false, true, false, true])
@@ -84,7 +84,7 @@ import Testing
         (TrainingTask.caption, " a red one</s>", "Caption:"),
         (.classify, " red</s>", "Text: a red one\nCategory:"),
       ] {
-        var example = try #require(source.complete(0, task: task))
+        var example = try #require(source.example(0, task: task))
         example.hasImage = false
         let sequence = try source.sequence(example, features: nil)
         let tape = Tape.inference

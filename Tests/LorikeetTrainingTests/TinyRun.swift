@@ -92,7 +92,7 @@ extension Pipeline {
     var losses: [Float] = []
     for hasImage in [true, false] {
       for task in [TrainingTask.caption, .classify] {
-        var example = try #require(source.complete(1, task: task))
+        var example = try #require(source.example(1, task: task))
         example.hasImage = hasImage
         example.hasText = hasImage
         let sequence = try source.sequence(
