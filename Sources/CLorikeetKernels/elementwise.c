@@ -111,6 +111,9 @@ void lk_adamw(
     float eps, float decay, float c1, float c2, float gradient_scale) {
   LK_CHOOSE(adamw, n, w, g, m, v, rate, beta1, beta2, eps, decay, c1, c2, gradient_scale)
 }
-void lk_dropout(long n, uint64_t key, float p, const float *x, float *y) {
-  LK_CHOOSE(dropout, n, key, p, x, y)
+void lk_dropout(long n, long first, uint64_t key, float p, const float *x, float *y) {
+  LK_CHOOSE(dropout, n, first, key, p, x, y)
+}
+void lk_dropout_add(long n, long first, uint64_t key, float p, const float *x, float *y) {
+  LK_CHOOSE(dropout_add, n, first, key, p, x, y)
 }

@@ -55,6 +55,21 @@ public final class Variable {
     Kernels.scatterRows(addition, into: &gradient!, runs: runs)
   }
 
+  /// Lets a function add to the gradient where it lies.
+  ///
+  /// - Parameters:
+  ///   - whole: whether the function writes every element; then a first gradient need not be zeros.
+  ///   - body: is given the gradient, nil if none is needed, and whether to write over what is there
+  ///     instead of adding to it.
+  package func updateGradient<Result>(
+    whole: Bool, _ body: (UnsafeMutablePointer<Float>?, _ isFresh: Bool) -> Result
+  ) -> Result {
+    guard requiresGradient else { return body(nil, false) }
+    let isFresh = gradient == nil
+    if isFresh { gradient = whole ? Tensor(uninitialized: shape) : Tensor(repeating: 0, shape) }
+    return gradient!.withMutablePointer { body($0, isFresh && whole) }
+  }
+
   /// Takes the gradient away, leaving none.
   package func takeGradient() -> Tensor? {
     defer { gradient = nil }

@@ -16,6 +16,9 @@ public struct RegistryHome: Sendable, Equatable {
     return RegistryHome(path: NSHomeDirectory() + "/.cache/lorikeet")
   }
 
+  /// Where features of pictures are kept for later runs.
+  public var features: String { path + "/features" }
+
   /// Where a name of a kind is kept.
   public func directory(_ kind: RegistryEntry.Kind, _ name: String) -> String {
     "\(path)/\(kind.directory)/\(name)"

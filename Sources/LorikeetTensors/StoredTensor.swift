@@ -28,6 +28,12 @@ public struct StoredTensor: Sendable {
       bytes: tensor.offset * 4..<(tensor.offset + tensor.count) * 4)
   }
 
+  /// Whole numbers as int64. Traps unless there are `shape.count` of them.
+  public init(integers values: [Int], _ shape: Shape) {
+    let storage = values.map { Int64($0) }.withUnsafeBytes { Storage(copying: $0) }
+    self.init(dtype: .int64, shape: shape, storage: storage, bytes: 0..<values.count * 8)
+  }
+
   /// Lends the bytes; the pointer must not leave the closure.
   public func withBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result

@@ -74,6 +74,30 @@ public struct WeightMatrix: Sendable {
     }
   }
 
+  /// y = g W + beta y: `[rows, out]` to `[rows, in]`.
+  package func multiplyTransposed(_ g: Tensor, into y: UnsafeMutablePointer<Float>, beta: Float) {
+    precondition(g.width == outputs, "WeightMatrix.multiplyTransposed: \(g.shape) by \(shape)")
+    if case .stored(let stored) = content, stored.dtype.byteCount(elements: inputs) != nil {
+      stored.withBytes { bytes in
+        guard let base = bytes.baseAddress else { return }
+        let matrix = StoredMatrix(base, stored.dtype, rows: outputs, columns: inputs)
+        g.withPointer {
+          matrixProduct(
+            $0, ldx: outputs, stored: matrix, transposed: false, into: y, ldy: inputs, m: g.rows,
+            beta: beta)
+        }
+      }
+    } else {
+      tensor.withPointer { weight in
+        g.withPointer {
+          matrixProduct(
+            $0, lda: outputs, transposed: false, weight, ldb: inputs, transposed: false, into: y,
+            ldc: inputs, m: g.rows, n: inputs, k: outputs, beta: beta)
+        }
+      }
+    }
+  }
+
   private func product(
     _ x: Tensor, _ stored: StoredTensor, transposed: Bool, width: Int
   ) -> Tensor {

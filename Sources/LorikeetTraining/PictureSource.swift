@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LorikeetAutograd
-public import LorikeetDatasets
+package import LorikeetDatasets
 internal import LorikeetImages
 public import LorikeetTensors
 public import LorikeetVisionLanguage
@@ -18,11 +18,21 @@ public final class PictureSource {
   private let samples: [Sample]
   private let views: Int
   private let seed: UInt64
+  private let cache: FeatureCache?
+  /// Features in memory, by sample and view.
   private var features: [[VisualFeatures?]] = []
+  /// Names of the features in the cache on disk, by sample and view.
+  private var names: [[String?]] = []
 
-  /// - Parameter views: versions of each picture, at least 1.
-  public init(_ samples: [Sample], _ pipeline: Pipeline, views: Int, seed: UInt64) {
+  /// - Parameters:
+  ///   - views: versions of each picture, at least 1.
+  ///   - cache: keeps encoded features on disk instead of in memory.
+  package init(
+    _ samples: [Sample], _ pipeline: Pipeline, views: Int, seed: UInt64,
+    cache: FeatureCache? = nil
+  ) {
     self.samples = samples
+    self.cache = cache
     self.pipeline = pipeline
     self.views = views
     self.seed = seed
@@ -36,37 +46,56 @@ public final class PictureSource {
     strict: Bool, progress: (Int) -> Void = { _ in }
   ) throws {
     features = samples.map { _ in Array(repeating: nil, count: views) }
+    names = samples.map { _ in Array(repeating: nil, count: views) }
     var waiting: [(sample: Int, view: Int, pixels: Tensor)] = []
     var done = 0
-    func flush() {
+    func flush() throws {
       guard let first = waiting.first else { return }
       let size = first.pixels.shape
       let pixels = Kernels.gatherRows(
         waiting.map { ($0.pixels.reshaped([1, size.count]), 0..<1) }, width: size.count)
       let encoded = pipeline.model.visualFeatures(
         pixels.reshaped([waiting.count, 3, size[2], size[3]]), pruning: pipeline.pruning)
-      for (item, result) in zip(waiting, encoded) { features[item.sample][item.view] = result }
+      for (item, result) in zip(waiting, encoded) {
+        if let cache, let name = names[item.sample][item.view] {
+          try cache.store(result, name)
+        } else {
+          features[item.sample][item.view] = result
+        }
+      }
       waiting = []
+      progress(done)
     }
     for (index, sample) in samples.enumerated() where sample.imagePath != nil {
       for view in 0..<views {
         done += 1
-        guard let pixels = try read(index, view: view, strict: strict) else { break }
-        if let first = waiting.first, first.pixels.shape != pixels.shape { flush() }
-        waiting.append((index, view, pixels))
-        if waiting.count == 8 {
-          flush()
-          progress(done)
+        if let cache, let name = name(sample, view: view, in: cache) {
+          names[index][view] = name
+          if cache.load(name) != nil { continue }
         }
+        guard let pixels = try read(index, view: view, strict: strict) else { break }
+        if let first = waiting.first, first.pixels.shape != pixels.shape { try flush() }
+        waiting.append((index, view, pixels))
+        if waiting.count == Pipeline.picturesPerBatch { try flush() }
       }
     }
-    flush()
+    try flush()
     progress(done)
+  }
+
+  private func name(_ sample: Sample, view: Int, in cache: FeatureCache) -> String? {
+    // View 0 is the picture itself; the others are drawn by the run's seed and the sample's name.
+    sample.imagePath.flatMap {
+      cache.name(
+        picture: $0, view: view == 0 ? "0" : "\(augmentation) \(seed) \(sample.id) \(view)")
+    }
   }
 
   /// The kept features of a view.
   public func features(sample: Int, view: Int) -> VisualFeatures? {
-    features.isEmpty ? nil : features[sample][view % views]
+    guard !features.isEmpty else { return nil }
+    let view = view % views
+    return features[sample][view] ?? names[sample][view].flatMap { cache?.load($0) }
   }
 
   /// The warnings that nobody has been told yet: a line for each picture that could not be read.
@@ -76,7 +105,13 @@ public final class PictureSource {
   }
 
   /// All kept features of view 0.
-  var all: [Tensor] { features.compactMap { $0.first??.features.value } }
+  var all: [Tensor] {
+    samples.indices.compactMap { features(sample: $0, view: 0)?.features.value }
+  }
+
+  /// How views other than the first are made.
+  private let augmentation = Augmentation(
+    flipProbability: 0.5, cropScale: 0.7...1, brightness: 0.2, contrast: 0.2)
 
   /// The pixels of a view, `[1, 3, height, width]`; nil if the picture cannot be read.
   public func read(_ sample: Int, view: Int, strict: Bool) throws -> Tensor? {
@@ -85,8 +120,6 @@ public final class PictureSource {
       var image = try Image(contentsOf: path)
       if view > 0 {
         var random = RandomStream.derive(seed: seed, label: "\(samples[sample].id)/view-\(view)")
-        let augmentation = Augmentation(
-          flipProbability: 0.5, cropScale: 0.7...1, brightness: 0.2, contrast: 0.2)
         image = augmentation(image, using: &random)
       }
       return try pipeline.processor.pixels(image, name: path)

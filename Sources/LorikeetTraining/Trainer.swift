@@ -58,10 +58,12 @@ public final class Trainer {
   ///
   /// - Parameters:
   ///   - source: the model directory, for saving a model that was trained whole.
+  ///   - cache: the directory of the cache of features on disk, if the recipe asks for one.
   ///   - report: takes lines for the user.
   public init(
     _ recipe: TrainingRecipe, _ pipeline: Pipeline, _ setup: TrainingSetup, data: Dataset,
-    source: String, run: RunDirectory, resume: Bool, report: @escaping (String) -> Void
+    source: String, cache: String, run: RunDirectory, resume: Bool,
+    report: @escaping (String) -> Void
   ) throws {
     self.recipe = recipe
     self.pipeline = pipeline
@@ -80,12 +82,15 @@ public final class Trainer {
     if let prune = recipe.prune { pipeline.pruning = try PruningSpecification(prune) }
 
     let caches =
-      recipe.featureCache && recipe.training(of: .encoder) == .frozen
+      recipe.featureCache != .none && recipe.training(of: .encoder) == .frozen
       && pipeline.pruning?.isDeterministic != false && pipeline.model.vision != nil
+    let disk =
+      caches && recipe.featureCache == .disk ? try FeatureCache(directory: cache, pipeline) : nil
     func part(_ name: String, views: Int) throws -> Part? {
       let samples = data.split(name).samples
       let examples = ExampleSource(samples, recipe, pipeline)
-      let pictures = PictureSource(samples, pipeline, views: views, seed: recipe.seed)
+      let pictures = PictureSource(
+        samples, pipeline, views: views, seed: recipe.seed, cache: disk)
       guard !samples.isEmpty else { return nil }
       if caches {
         let total = samples.count { $0.imagePath != nil } * views
@@ -215,7 +220,8 @@ public final class Trainer {
     var tapes: [(tape: Tape, sequences: [TokenSequence])] = []
     for examples in drawn {
       let tape = Tape(isRecording: true)
-      let sequences = try sequences(examples, tape: tape, &random)
+      let sequences = try sequences(
+        examples, in: training, tape: tape, isTraining: true, &random)
       if !sequences.isEmpty { tapes.append((tape, sequences)) }
     }
     let tokens = tapes.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + $1.answer.count } }
@@ -241,11 +247,11 @@ public final class Trainer {
   /// The sequences of some examples, but for those whose picture cannot be read; pictures come from
   /// the cache or through the encoder.
   private func sequences(
-    _ examples: [TrainingExample], tape: Tape, _ random: inout RandomStream
+    _ examples: [TrainingExample], in part: Part, tape: Tape, isTraining: Bool,
+    _ random: inout RandomStream
   ) throws -> [TokenSequence] {
     var features: [VisualFeatures?] = examples.map { example in
-      example.hasImage
-        ? training.pictures.features(sample: example.sample, view: example.view) : nil
+      example.hasImage ? part.pictures.features(sample: example.sample, view: example.view) : nil
     }
     let rest = examples.indices.filter { examples[$0].hasImage && features[$0] == nil }
     var unreadable: Set<Int> = []
@@ -253,7 +259,7 @@ public final class Trainer {
       var read: [(index: Int, pixels: Tensor)] = []
       for index in rest {
         let example = examples[index]
-        if let pixels = try training.pictures.read(
+        if let pixels = try part.pictures.read(
           example.sample, view: example.view, strict: recipe.strict)
         {
           read.append((index, pixels))
@@ -268,12 +274,12 @@ public final class Trainer {
           group.map { ($0.pixels.reshaped([1, shape.count]), 0..<1) }, width: shape.count)
         let encoded = pipeline.model.visualFeatures(
           pixels.reshaped([group.count, 3, shape[2], shape[3]]), pruning: pipeline.pruning,
-          tape: tape, isTraining: true, random: RandomStream(seed: random.next()))
+          tape: tape, isTraining: isTraining, random: RandomStream(seed: random.next()))
         for (item, result) in zip(group, encoded) { features[item.index] = result }
       }
     }
     return try examples.indices.filter { !unreadable.contains($0) }.map { index in
-      try training.examples.sequence(examples[index], features: features[index])
+      try part.examples.sequence(examples[index], features: features[index])
     }
   }
 
@@ -336,18 +342,11 @@ public final class Trainer {
   private func meanLoss(_ examples: [TrainingExample], _ part: Part) throws -> Double {
     var total = 0.0
     var tokens = 0
+    var random = RandomStream.derive(seed: recipe.seed, label: "validation pictures")
     for start in stride(from: 0, to: examples.count, by: 16) {
-      let group = examples[start..<min(start + 16, examples.count)]
-      var sequences: [TokenSequence] = []
-      for example in group {
-        var features = part.pictures.features(sample: example.sample, view: 0)
-        if features == nil, example.hasImage, pipeline.model.vision != nil {
-          guard let pixels = try part.pictures.read(example.sample, view: 0, strict: recipe.strict)
-          else { continue }
-          features = pipeline.model.visualFeatures(pixels, pruning: pipeline.pruning).first
-        }
-        sequences.append(try part.examples.sequence(example, features: features))
-      }
+      let sequences = try sequences(
+        Array(examples[start..<min(start + 16, examples.count)]), in: part, tape: .inference,
+        isTraining: false, &random)
       let batch = pipeline.model.pack(
         sequences, missing: pipeline.missing, positions: pipeline.settings.prunedPositions,
         tape: .inference)

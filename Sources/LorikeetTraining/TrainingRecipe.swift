@@ -87,7 +87,7 @@ public struct TrainingRecipe: Sendable, Equatable, Codable {
   public var dropText = 0.0
 
   // Features.
-  public var featureCache = true
+  public var featureCache = FeatureCacheKind.memory
   public var standardizeFeatures = true
   /// Pictures are seen in so many versions: as they are, then flipped and cropped.
   public var imageViews = 1

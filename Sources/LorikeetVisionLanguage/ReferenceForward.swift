@@ -73,7 +73,7 @@ public struct ReferenceForward {
     }
     if let adapters {
       let count = adapters.parameters.reduce(0) { $0 + $1.parameter.shape.count }
-      outputs.append(("trainable_parameters", StoredTensor([count], [1])))
+      outputs.append(("trainable_parameters", StoredTensor(integers: [count], [1])))
     }
     return outputs
   }
@@ -320,14 +320,6 @@ public struct ReferenceForward {
     options.maxTokens = generation.count
     options.stopsAtEnd = false
     let answers = model.generate(prompts, options)
-    return StoredTensor(answers.flatMap { $0 }, [answers.count, generation.count])
-  }
-}
-
-extension StoredTensor {
-  /// Whole numbers as int64. Traps unless there are `shape.count` of them.
-  init(_ values: [Int], _ shape: Shape) {
-    let storage = values.map { Int64($0) }.withUnsafeBytes { Storage(copying: $0) }
-    self.init(dtype: .int64, shape: shape, storage: storage, bytes: 0..<values.count * 8)
+    return StoredTensor(integers: answers.flatMap { $0 }, [answers.count, generation.count])
   }
 }

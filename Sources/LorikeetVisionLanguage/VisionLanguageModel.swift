@@ -21,6 +21,9 @@ public final class VisionLanguageModel {
     /// The token that holds the place of image features.
     public let imageToken: Int
 
+    /// Which of the encoder's states the features are, in words that differ where they do.
+    public var featureDescription: String { "layers \(featureLayers) \(selection.rawValue)" }
+
     /// Tokens of one square picture of the encoder's size that reach the decoder unpruned.
     public var imageTokens: Int {
       let side = encoder.imageSize / encoder.patchSize

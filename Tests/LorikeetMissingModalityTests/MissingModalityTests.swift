@@ -81,6 +81,14 @@ import Testing
       both += lost.image && lost.text ? 1 : 0
     }
     #expect(both == 0)
+    #expect(abs(dropout.losses.reduce(0) { $0 + $1.probability } - 1) < 1e-12)
+    for (lost, probability) in dropout.losses {
+      let count = (0..<count).count { _ in
+        let drawn = dropout.draw(&random)
+        return drawn == lost
+      }
+      #expect(abs(Double(count) / 20_000 - probability) < 0.015)
+    }
     // Four standard errors of a rate over 20,000 draws.
     #expect(abs(Double(images) / Double(count) - imageRate) < 0.015)
     #expect(abs(Double(texts) / Double(count) - textRate) < 0.015)

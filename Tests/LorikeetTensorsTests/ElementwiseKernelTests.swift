@@ -353,7 +353,7 @@ import Testing
       func mask(_ set: String, _ key: UInt64) -> [Float] {
         InstructionSets.using(set) {
           let y = t.floats(x)
-          lk_dropout(t.n, key, 0.25, y.pointer, y.pointer)
+          lk_dropout(t.n, 0, key, 0.25, y.pointer, y.pointer)
           return y.values
         }
       }
@@ -367,7 +367,7 @@ import Testing
     }
     // The share of zeros: the deviation of a binomial share is 0.0022.
     let ones = Floats(Array(repeating: 1, count: 40_000), offset: 0)
-    InstructionSets.using(set) { lk_dropout(40_000, 77, 0.25, ones.pointer, ones.pointer) }
+    InstructionSets.using(set) { lk_dropout(40_000, 0, 77, 0.25, ones.pointer, ones.pointer) }
     let share = Double(ones.values.filter { $0 == 0 }.count) / 40_000
     #expect(abs(share - 0.25) < 0.011)
   }

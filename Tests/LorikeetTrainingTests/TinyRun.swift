@@ -47,7 +47,8 @@ struct TinyRun {
     self.reports = reports
     trainer = try Trainer(
       recipe, pipeline, training, data: data, source: setup.model,
-      run: directory, resume: resume, report: { reports.lines.append($0) })
+      cache: setup.directory + "/features", run: directory, resume: resume,
+      report: { reports.lines.append($0) })
   }
 
   /// The losses that metrics.jsonl has for a split, by step.

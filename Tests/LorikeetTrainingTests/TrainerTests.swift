@@ -86,6 +86,30 @@ import Testing
     }
   }
 
+  @Test func featuresOnDiskServeLaterRunsAndGiveTheSameBits() throws {
+    try withSetup { setup in
+      let options = ["image_views=2", "drop_image=0.2", "feature_cache=disk"]
+      let memory = try finish(
+        setup, options.dropLast() + ["feature_cache=memory"], output: "memory")
+      let first = try finish(setup, options, output: "first")
+      let stored = try files(below: setup.directory + "/features")
+      #expect(!stored.isEmpty)
+      let second = try finish(setup, options, output: "second")
+      #expect(try files(below: setup.directory + "/features") == stored)
+      #expect(try first.losses("train") == memory.losses("train"))
+      #expect(try second.losses("train") == memory.losses("train"))
+      // Another pruning is another name; a spoiled file is made again.
+      _ = try finish(setup, options + ["prune=uniform:0.5"], output: "pruned")
+      #expect(try files(below: setup.directory + "/features").count == 2 * stored.count)
+      for name in stored.keys {
+        try Data("spoiled".utf8).write(
+          to: URL(fileURLWithPath: setup.directory + "/features/" + name))
+      }
+      let third = try finish(setup, options, output: "third")
+      #expect(try third.losses("train") == memory.losses("train"))
+    }
+  }
+
   @Test func accumulationOfTwoBatchesIsOneOfTwiceTheSize() throws {
     try withSetup { setup in
       let whole = try finish(

@@ -74,8 +74,10 @@ void lk_adamw(
     long n, float *w, const float *g, float *m, float *v, float rate, float beta1, float beta2,
     float eps, float decay, float c1, float c2, float gradient_scale);
 
-// Keeps a value with probability 1 - p, scaled by 1 / (1 - p); the mask is a function of the key and
-// the index alone, so that the backward pass draws it again. y may be x.
-void lk_dropout(long n, uint64_t key, float p, const float *x, float *y);
+// Keeps a value with probability 1 - p, scaled by 1 / (1 - p). The mask is a function of the key and
+// the index alone, counted from `first`, so that the backward pass draws it again. y may be x.
+void lk_dropout(long n, long first, uint64_t key, float p, const float *x, float *y);
+// y += dropout(x)
+void lk_dropout_add(long n, long first, uint64_t key, float p, const float *x, float *y);
 
 #endif

@@ -21,7 +21,11 @@ extension Tape {
     let input = weightVariable == nil ? nil : x.value
     return output(y, from: [x, weightVariable, biasVariable]) { g in
       // y = x W^T + b: dx = g W, dW = g^T x, db = sum of rows of g
-      if x.requiresGradient { x.accumulate(matrix.multiplyTransposed(g)) }
+      if x.requiresGradient {
+        x.updateGradient(whole: true) { dx, isFresh in
+          if let dx { matrix.multiplyTransposed(g, into: dx, beta: isFresh ? 0 : 1) }
+        }
+      }
       if let weightVariable, let input {
         weightVariable.accumulate(Kernels.product(g, input, transposeA: true))
       }

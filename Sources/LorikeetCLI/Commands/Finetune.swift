@@ -69,8 +69,8 @@ struct Finetune: WorkingCommand {
     let setup = try TrainingSetup(recipe, pipeline, path: name)
     let run = RunDirectory(recipe.output)
     let trainer = try Trainer(
-      recipe, pipeline, setup, data: dataset, source: source, run: run, resume: resume,
-      report: note)
+      recipe, pipeline, setup, data: dataset, source: source,
+      cache: RegistryHome.standard.features, run: run, resume: resume, report: note)
     Self.stopOnInterrupt()
     let summary = try trainer.train()
     note("\(summary.ending.rawValue) (step \(summary.state.step))")

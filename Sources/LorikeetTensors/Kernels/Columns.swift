@@ -22,6 +22,20 @@ extension Kernels {
     return result
   }
 
+  /// x^T of a matrix.
+  package static func transposed(_ x: Tensor) -> Tensor {
+    let (rows, width) = (x.rows, x.width)
+    var result = Tensor(uninitialized: [width, rows])
+    result.withMutablePointer { output in
+      x.withPointer { input in
+        for row in 0..<rows {
+          for column in 0..<width { output[column * rows + row] = input[row * width + column] }
+        }
+      }
+    }
+    return result
+  }
+
   /// Some columns of a matrix, copied.
   package static func columns(_ x: Tensor, _ range: Range<Int>) -> Tensor {
     precondition(range.upperBound <= x.width, "columns: \(range) of \(x.shape)")

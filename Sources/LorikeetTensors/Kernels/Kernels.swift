@@ -213,13 +213,6 @@ extension Kernels {
     }
   }
 
-  /// Zeroes or scales values by a mask drawn from the key: see `lk_dropout`.
-  package static func dropout(_ x: Tensor, probability: Float, key: UInt64) -> Tensor {
-    var y = Tensor(uninitialized: x.shape)
-    y.withMutablePointer { y in x.withPointer { lk_dropout(x.count, key, probability, $0, y) } }
-    return y
-  }
-
   /// One AdamW step in place: see `lk_adamw`. `step` counts from 1.
   package static func adamW(
     _ value: inout Tensor, gradient: Tensor, first: inout Tensor, second: inout Tensor,
