@@ -55,6 +55,13 @@ public final class Variable {
     Kernels.scatterRows(addition, into: &gradient!, runs: runs)
   }
 
+  /// Adds columns to the gradient at the place where they stand in the value.
+  package func accumulate(_ addition: Tensor, columns: Range<Int>) {
+    guard requiresGradient else { return }
+    if gradient == nil { gradient = Tensor(repeating: 0, shape) }
+    Kernels.addColumns(addition, into: &gradient!, columns: columns)
+  }
+
   /// Takes the gradient away, leaving none.
   package func takeGradient() -> Tensor? {
     defer { gradient = nil }

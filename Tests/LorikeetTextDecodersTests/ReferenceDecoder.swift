@@ -8,10 +8,10 @@ import LorikeetTestSupport
 import LorikeetTextDecoders
 
 /// A decoder of Tests/Fixtures/models with its inputs.
-struct ReferenceLlama {
+struct ReferenceDecoder {
   let reference: ReferenceCase
   let index = ModuleIndex()
-  let model: Llama
+  let model: TransformerDecoder
   let ids: [Int]
   let labels: [Int]
 
@@ -19,8 +19,8 @@ struct ReferenceLlama {
     reference = try ReferenceCase(name)
     let reader = CheckpointReader(try Checkpoint(directory: reference.modelDirectory))
     let scope = LayerScope(.checkpoint(reader), index: index)
-    model = Llama(
-      try reference.configuration(LlamaConfiguration.self), model: scope.scoped("model"),
+    model = TransformerDecoder(
+      try reference.configuration(TextDecoderConfiguration.self), model: scope.scoped("model"),
       head: scope)
     try reader.finish()
     ids = try reference.inputIntegers("input_ids")
@@ -30,7 +30,7 @@ struct ReferenceLlama {
   /// The hidden states after the last norm, of sequences one after the other.
   func hidden(_ sequences: [[Int]], _ tape: Tape) -> (hidden: Variable, context: ForwardContext) {
     let context = ForwardContext(tape: tape, lengths: sequences.map(\.count), modality: .text)
-    let x = tape.embed(model.embeddings, sequences.flatMap { $0 })
+    let x = model.embed(sequences.flatMap { $0 }, tape)
     return (model.hiddenStates(x, context), context)
   }
 
@@ -38,9 +38,9 @@ struct ReferenceLlama {
   func loss(_ tape: Tape) -> Variable {
     let (hidden, _) = hidden([ids], tape)
     let rows = (0..<ids.count - 1).filter { labels[$0 + 1] != -100 }
-    return tape.linearCrossEntropy(
-      tape.selectRows(hidden, rows), head: model.head, targets: rows.map { labels[$0 + 1] },
-      weights: Array(repeating: 1 / Float(rows.count), count: rows.count)
+    return model.crossEntropy(
+      tape.selectRows(hidden, rows), targets: rows.map { labels[$0 + 1] },
+      weights: Array(repeating: 1 / Float(rows.count), count: rows.count), tape
     ).loss
   }
 
@@ -51,9 +51,9 @@ struct ReferenceLlama {
       tape: .inference, segments: cache.segments(adding: [tokens.count]),
       positions: Array(start..<start + tokens.count),
       modalities: ModalityLayout(.text, rows: tokens.count), cache: cache)
-    let hidden = model.hiddenStates(context.tape.embed(model.embeddings, tokens), context)
+    let hidden = model.hiddenStates(model.embed(tokens, context.tape), context)
     cache.advance(by: [tokens.count])
     let last = context.tape.selectRows(hidden, [tokens.count - 1])
-    return model.logits(last, context).value.values
+    return model.logits(last, context.tape).value.values
   }
 }
