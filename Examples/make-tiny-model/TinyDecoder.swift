@@ -59,12 +59,12 @@ enum TinyDecoder {
   static func write(to directory: String, samples: [Sample], seed: UInt64) throws {
     let text = configuration.text
     let configuration = try JSONFile.decode(
-      LlamaConfiguration.self, text: text, path: directory + "/config.json")
+      TextDecoderConfiguration.self, text: text, path: directory + "/config.json")
     let trainer = BPETrainer(vocabularySize: vocabulary - 1, specialTokens: specialTokens)
     let tokenizer = try trainer.train(texts(samples))
     let index = ModuleIndex()
     let root = LayerScope(.random(seed: seed), index: index)
-    _ = configuration.makeDecoder(model: root.scoped("model"), head: root)
+    _ = TransformerDecoder(configuration, model: root.scoped("model"), head: root)
     index.scale(["o_proj.weight", "down_proj.weight"], by: 1 / Float(2 * layers).squareRoot())
     index.scale(["embed_tokens.weight"], by: 4)
     try DirectoryWriter.write(to: directory) { staging in

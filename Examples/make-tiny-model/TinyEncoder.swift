@@ -29,9 +29,9 @@ enum TinyEncoder {
   static func write(to directory: String, seed: UInt64) throws {
     let text = configuration.text
     let configuration = try JSONFile.decode(
-      DINOv2Configuration.self, text: text, path: directory + "/config.json")
+      AnyVisionEncoderConfiguration.self, text: text, path: directory + "/config.json")
     let index = ModuleIndex()
-    _ = DINOv2(configuration, LayerScope(.random(seed: seed), index: index))
+    _ = configuration.value.makeEncoder(LayerScope(.random(seed: seed), index: index))
     EncoderStart.set(index)
     // Blocks add to the stream, so what they add begins small.
     index.scale(["output.dense.weight", "fc2.weight"], by: 1 / Float(2 * layers).squareRoot())

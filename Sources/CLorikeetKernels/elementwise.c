@@ -104,6 +104,10 @@ void lk_exp_minus(long n, float log_sum, float *s) { LK_CHOOSE(exp_minus, n, log
 void lk_softmax_backward(long n, const float *dp, float dot, float scale, float *p) {
   LK_CHOOSE(softmax_backward, n, dp, dot, scale, p)
 }
+void lk_soft_cap(long n, float cap, float *x) { LK_CHOOSE(soft_cap, n, cap, x) }
+void lk_soft_cap_backward(long n, float cap, const float *y, float *g) {
+  LK_CHOOSE(soft_cap_backward, n, cap, y, g)
+}
 float lk_dot(long n, const float *a, const float *b) { LK_CHOOSE(dot, n, a, b) }
 float lk_max(long n, const float *x) { LK_CHOOSE(max, n, x) }
 void lk_adamw(

@@ -70,6 +70,13 @@ public final class Variable {
     return gradient!.withMutablePointer { body($0, isFresh && whole) }
   }
 
+  /// Adds columns to the gradient at the place where they stand in the value.
+  package func accumulate(_ addition: Tensor, columns: Range<Int>) {
+    guard requiresGradient else { return }
+    if gradient == nil { gradient = Tensor(repeating: 0, shape) }
+    Kernels.addColumns(addition, into: &gradient!, columns: columns)
+  }
+
   /// Takes the gradient away, leaving none.
   package func takeGradient() -> Tensor? {
     defer { gradient = nil }

@@ -77,6 +77,11 @@ public final class CheckpointReader {
     find(name).flatMap { take($0, name, shape) }
   }
 
+  /// The tensor `prefix.name` if the file has it, without an entry in the account.
+  public func peek(_ name: String) -> StoredTensor? {
+    find(name).flatMap { account.checkpoint[$0] }
+  }
+
   /// Whether the file has the tensor `prefix.name`.
   public func contains(_ name: String) -> Bool { find(name) != nil }
 

@@ -5,20 +5,38 @@ public import LorikeetTensors
 
 /// down(f(gate(x)) up(x)), the gated feed-forward block of Llama and its relatives.
 public struct GatedFeedForward {
-  public let gate: Linear
-  public let up: Linear
+  /// How gate and up come about.
+  public enum Projections {
+    case separate(gate: Linear, up: Linear)
+    /// One layer that gives both, side by side.
+    case fused(Linear)
+  }
+  public let projections: Projections
   public let down: Linear
   public let activation: Activation
 
-  public init(gate: Linear, up: Linear, down: Linear, activation: Activation) {
-    self.gate = gate
-    self.up = up
+  public init(_ projections: Projections, down: Linear, activation: Activation) {
+    self.projections = projections
     self.down = down
     self.activation = activation
   }
 
+  public init(gate: Linear, up: Linear, down: Linear, activation: Activation) {
+    self.init(.separate(gate: gate, up: up), down: down, activation: activation)
+  }
+
   public func callAsFunction(_ x: Variable, _ context: ForwardContext) -> Variable {
-    down(context.tape.gated(activation, gate: gate(x, context), up: up(x, context)), context)
+    let tape = context.tape
+    switch projections {
+    case .separate(let gate, let up):
+      return down(tape.gated(activation, gate: gate(x, context), up: up(x, context)), context)
+    case .fused(let layer):
+      let (both, inner) = (layer(x, context), layer.outputs / 2)
+      return down(
+        tape.gated(
+          activation, gate: tape.columns(both, 0..<inner),
+          up: tape.columns(both, inner..<2 * inner)), context)
+    }
   }
 }
 

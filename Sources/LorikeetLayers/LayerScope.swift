@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Foundation
 public import LorikeetAutograd
 public import LorikeetCheckpoints
 public import LorikeetTensors
@@ -59,6 +60,25 @@ public struct LayerScope {
   public func contains(_ name: String) -> Bool {
     guard case .checkpoint(let reader) = source else { return false }
     return reader.contains(Self.join(storedPath, name))
+  }
+
+  /// Whether the checkpoint has a tensor at this place whose values are not those of a parameter;
+  /// false for new weights.
+  public func contains(_ name: String, unlike parameter: Parameter) -> Bool {
+    guard case .checkpoint(let reader) = source, contains(name),
+      let stored = reader.peek(Self.join(storedPath, name))
+    else { return false }
+    let other = parameter.stored
+    guard stored.shape == other.shape else { return true }
+    if stored.dtype == other.dtype {
+      return stored.withBytes { a in
+        other.withBytes { b in
+          guard let x = a.baseAddress, let y = b.baseAddress else { return false }
+          return memcmp(x, y, min(a.count, b.count)) != 0
+        }
+      }
+    }
+    return stored.tensor().values != other.tensor().values
   }
 
   /// A parameter at this place.

@@ -7,14 +7,17 @@ internal import LorikeetTensors
 public struct RMSNorm {
   public let weight: Parameter
   public let epsilon: Float
+  /// What is added to the weight to give the scale: 1 in the Gemma models, 0 elsewhere.
+  public let offset: Float
 
-  public init(_ scope: LayerScope, width: Int, epsilon: Float) {
-    weight = scope.parameter("weight", [width], initial: .ones)
+  public init(_ scope: LayerScope, width: Int, epsilon: Float, offset: Float = 0) {
+    weight = scope.parameter("weight", [width], initial: offset == 0 ? .ones : .zeros)
     self.epsilon = epsilon
+    self.offset = offset
   }
 
   public func callAsFunction(_ x: Variable, _ context: ForwardContext) -> Variable {
-    context.tape.rmsNorm(x, weight: weight.variable, epsilon: epsilon)
+    context.tape.rmsNorm(x, weight: weight.variable, epsilon: epsilon, offset: offset)
   }
 }
 

@@ -3,20 +3,35 @@
 package import LorikeetAutograd
 public import LorikeetTensors
 
-/// Self-attention with its four projections, grouped heads, rotary positions and a cache.
+/// Self-attention with its projections, grouped heads, rotary positions and a cache.
 public struct SelfAttention {
-  public let query: Linear
-  public let key: Linear
-  public let value: Linear
+  /// How queries, keys and values come about.
+  public enum Projections {
+    case separate(query: Linear, key: Linear, value: Linear)
+    /// One layer that gives all three, side by side.
+    case fused(Linear)
+  }
+  public let projections: Projections
   public let output: Linear
   public let shape: AttentionShape
+  /// Norms over the channels of each head, before the positions (Dehghani et al., "Scaling vision
+  /// transformers to 22 billion parameters", 2023).
+  private let queryNorm: RMSNorm?
+  private let keyNorm: RMSNorm?
 
-  public init(query: Linear, key: Linear, value: Linear, output: Linear, shape: AttentionShape) {
-    self.query = query
-    self.key = key
-    self.value = value
+  public init(
+    _ projections: Projections, output: Linear, shape: AttentionShape, queryNorm: RMSNorm? = nil,
+    keyNorm: RMSNorm? = nil
+  ) {
+    self.projections = projections
     self.output = output
     self.shape = shape
+    self.queryNorm = queryNorm
+    self.keyNorm = keyNorm
+  }
+
+  public init(query: Linear, key: Linear, value: Linear, output: Linear, shape: AttentionShape) {
+    self.init(.separate(query: query, key: key, value: value), output: output, shape: shape)
   }
 
   /// - Parameters:
@@ -29,10 +44,12 @@ public struct SelfAttention {
     record: inout AttentionRecord
   ) -> Variable {
     let tape = context.tape
-    var (q, k, v) = (query(x, context), key(x, context), value(x, context))
+    var (q, k, v) = projected(x, context)
+    if let queryNorm { q = eachHead(q, queryNorm, context) }
+    if let keyNorm { k = eachHead(k, keyNorm, context) }
     if let rotary {
-      q = tape.rotate(q, by: rotary)
-      k = tape.rotate(k, by: rotary)
+      q = tape.rotate(q, by: rotary, headWidth: shape.headWidth)
+      k = tape.rotate(k, by: rotary, headWidth: shape.headWidth)
     }
     if let cache = context.cache {
       let all = cache.update(
@@ -42,5 +59,28 @@ public struct SelfAttention {
     let mixed = tape.attention(
       q, k, v, segments: context.segments, shape: shape, record: &record)
     return output(mixed, context)
+  }
+
+  private func projected(
+    _ x: Variable, _ context: ForwardContext
+  ) -> (query: Variable, key: Variable, value: Variable) {
+    switch projections {
+    case .separate(let query, let key, let value):
+      return (query(x, context), key(x, context), value(x, context))
+    case .fused(let layer):
+      let all = layer(x, context)
+      let (queries, keys) = (shape.heads * shape.headWidth, shape.keyHeads * shape.headWidth)
+      let tape = context.tape
+      return (
+        tape.columns(all, 0..<queries), tape.columns(all, queries..<queries + keys),
+        tape.columns(all, queries + keys..<queries + 2 * keys)
+      )
+    }
+  }
+
+  /// A norm over the channels of each head of `[rows, heads x headWidth]`.
+  private func eachHead(_ x: Variable, _ norm: RMSNorm, _ context: ForwardContext) -> Variable {
+    let heads = Shape([x.shape.count / shape.headWidth, shape.headWidth])
+    return context.tape.reshape(norm(context.tape.reshape(x, heads), context), x.shape)
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Text decoders, one file a family, behind the protocol `TextDecoder`; samplers that choose the next
-// token from logits.
+// Text decoders behind the protocol `TextDecoder`. `TransformerDecoder` is built in the form that a
+// `TextDecoderConfiguration` asks for; Families/ says, one file a family, which form that is. Samplers
+// choose the next token from logits.

@@ -16,6 +16,10 @@ public protocol TextDecoder: AnyObject {
   /// The output embeddings; the input ones where the model ties them.
   var head: Parameter { get }
   var layerCount: Int { get }
+  /// What the embeddings of tokens are multiplied by.
+  var embeddingScale: Float { get }
+  /// Logits z become c tanh(z / c); nil for none.
+  var logitSoftCap: Float? { get }
   /// Tokens that end a text.
   var endTokens: [Int] { get }
 
@@ -29,16 +33,33 @@ public protocol TextDecoder: AnyObject {
 }
 
 extension TextDecoder {
+  /// The embeddings of tokens as the blocks take them, `[tokens, width]`.
+  public func embed(_ tokens: [Int], _ tape: Tape) -> Variable {
+    let rows = tape.embed(embeddings, tokens)
+    return embeddingScale == 1 ? rows : tape.scale(rows, by: embeddingScale)
+  }
+
   /// Logits of some rows of hidden states, `[rows, vocabulary]`.
-  public func logits(_ hidden: Variable, _ context: ForwardContext) -> Variable {
-    context.tape.linear(hidden, head)
+  public func logits(_ hidden: Variable, _ tape: Tape) -> Variable {
+    let logits = tape.linear(hidden, head)
+    return logitSoftCap.map { tape.softCap(logits, $0) } ?? logits
+  }
+
+  /// The weighted sum of -log p(target) over rows of hidden states, as `Tape.linearCrossEntropy`.
+  public func crossEntropy(
+    _ hidden: Variable, targets: [Int], weights: [Float], _ tape: Tape
+  ) -> (loss: Variable, losses: [Float]) {
+    tape.linearCrossEntropy(
+      hidden, head: head, targets: targets, weights: weights, softCap: logitSoftCap)
   }
 }
 
 extension TextDecoder {
-  /// The standard deviation of the embeddings, from every row of the first thousand.
+  /// The standard deviation of the embeddings as the blocks take them, from every row of the first
+  /// thousand.
   public var embeddingDeviation: Float {
     let rows = embeddings.rows(0..<min(vocabulary, 1000))
-    return Float((Kernels.sumOfSquares(rows) / Double(max(rows.count, 1))).squareRoot())
+    let mean = Kernels.sumOfSquares(rows) / Double(max(rows.count, 1))
+    return Float(mean.squareRoot()) * embeddingScale
   }
 }

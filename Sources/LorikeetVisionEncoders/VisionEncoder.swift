@@ -14,6 +14,8 @@ public struct EncoderRequest: Sendable, Equatable {
   public var significanceLayers: Set<Int> = []
   /// Whether the blocks after the last one asked for, and the final norm, are to be run.
   public var needsLastHiddenState = true
+  /// Whether one row for each picture is wanted, from encoders that have one.
+  public var needsPooled = false
 
   public init() {}
 }
@@ -22,6 +24,8 @@ public struct EncoderRequest: Sendable, Equatable {
 public struct EncoderOutput {
   /// After all blocks and the final norm, `[images x tokens, width]`.
   public var lastHiddenState: Variable?
+  /// One row for each picture, `[images, width]`.
+  public var pooled: Variable?
   public var hidden: [Int: Variable] = [:]
   /// Probabilities, one tensor an image, `[heads, tokens, tokens]`.
   public var attention: [Int: [Tensor]] = [:]
@@ -43,6 +47,8 @@ public protocol VisionEncoder: AnyObject {
   var imageSize: Int { get }
   /// Tokens before the patches (the class token, registers).
   var prefixTokens: Int { get }
+  /// Whether the encoder gives one row for each picture.
+  var pools: Bool { get }
 
   /// - Parameter pixels: `[images, 3, height, width]`, both sides multiples of the patch size or
   ///   cut down to one.

@@ -7,15 +7,17 @@ internal import LorikeetLayers
 public import LorikeetProjectors
 internal import LorikeetTensors
 internal import LorikeetTextDecoders
+internal import LorikeetVisionEncoders
 
 /// Joins an encoder and a decoder directory into a LLaVA directory with a new projector.
 public struct Assembly: Sendable {
   public var encoder: String
   public var decoder: String
   public var projector = ProjectorKind.mlp
-  /// As in LLaVA's configuration; -1 is the last block's output.
-  public var featureLayer = -1
-  public var selection = FeatureSelection.patches
+  /// As in LLaVA's configuration; -1 is the last block's output. Several are joined.
+  public var featureLayers = [-1]
+  /// nil for all but the class token, where the encoder has one, else everything.
+  public var selection: FeatureSelection?
   public var seed: UInt64 = 0
 
   public init(encoder: String, decoder: String) {
@@ -28,23 +30,27 @@ public struct Assembly: Sendable {
   /// The projector's first layer is drawn for features of mean square 1 and its output is scaled to
   /// the spread of the decoder's embeddings, so that pictures enter the decoder as loudly as words.
   public func write(to output: String) throws {
-    let encoderText = try text(encoder + "/config.json")
-    let decoderText = try text(decoder + "/config.json")
+    let encoderText = try contents(encoder + "/config.json")
+    let decoderText = try contents(decoder + "/config.json")
     // The image token is the last of the vocabulary: the encoder's features always take its place.
-    let vocabulary = try JSONFile.decode(
-      AnyTextDecoderConfiguration.self, from: decoder + "/config.json"
-    ).value.vocabularySize
+    let text = try JSONFile.decode(
+      TextDecoderConfiguration.self, text: decoderText, path: decoder + "/config.json")
+    let vision = try JSONFile.decode(
+      AnyVisionEncoderConfiguration.self, text: encoderText, path: encoder + "/config.json"
+    ).value
+    let selection = selection ?? (vision.prefixTokens == 0 ? .full : .patches)
+    let layers = featureLayers.map(String.init).joined(separator: ", ")
     let configurationText = """
       {
         "architectures": ["LlavaForConditionalGeneration"],
         "model_type": "llava",
         "dtype": "float32",
-        "image_token_index": \(vocabulary - 1),
+        "image_token_index": \(text.vocabulary - 1),
         "multimodal_projector_bias": true,
         "projector_hidden_act": "gelu",
         "projector_type": "\(projector.rawValue)",
-        "tie_word_embeddings": \(try ties(decoderText)),
-        "vision_feature_layer": \(featureLayer),
+        "tie_word_embeddings": \(text.tiesEmbeddings),
+        "vision_feature_layer": \(featureLayers.count == 1 ? layers : "[\(layers)]"),
         "vision_feature_select_strategy": "\(selection.rawValue)",
         "vision_config": \(Self.indented(encoderText)),
         "text_config": \(Self.indented(decoderText))
@@ -54,7 +60,7 @@ public struct Assembly: Sendable {
     let configuration = try JSONFile.decode(
       LlavaConfiguration.self, text: configurationText, path: output + "/config.json")
     let encoderReader = CheckpointReader(try Checkpoint(directory: encoder)).aliasing([
-      ("vision_tower", "")
+      ("vision_tower", ""), ("vision_tower", "vision_model"),
     ])
     let decoderReader = CheckpointReader(try Checkpoint(directory: decoder)).aliasing([
       ("language_model.model", "model"), ("language_model.lm_head", "lm_head"),
@@ -65,6 +71,7 @@ public struct Assembly: Sendable {
         encoder: .checkpoint(encoderReader), projector: .random(seed: seed),
         decoder: .checkpoint(decoderReader)), path: output + "/config.json")
     try encoderReader.finish()
+    encoderReader.ignore { $0.hasSuffix("position_ids") }
     decoderReader.ignore { $0.hasSuffix("lm_head.weight") || $0.hasSuffix("rotary_emb.inv_freq") }
     try decoderReader.finish()
     scaleProjector(model)
@@ -88,13 +95,7 @@ public struct Assembly: Sendable {
     last.replace(with: value)
   }
 
-  private func ties(_ decoderText: String) throws -> Bool {
-    try JSONFile.decode(
-      AnyTextDecoderConfiguration.self, text: decoderText, path: decoder + "/config.json"
-    ).value.tiesEmbeddings
-  }
-
-  private func text(_ path: String) throws -> String {
+  private func contents(_ path: String) throws -> String {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw ConfigurationError(path: path, "cannot be read; is this a model directory?")
     }

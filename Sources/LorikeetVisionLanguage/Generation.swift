@@ -52,7 +52,7 @@ extension VisionLanguageModel {
     }
     for step in 0..<options.maxTokens {
       let selected = Tape.inference.selectRows(hidden, active.map { rows[$0] })
-      let logits = Tape.inference.linear(selected, decoder.head).value
+      let logits = decoder.logits(selected, .inference).value
       var going: [Int] = []
       for (line, sequence) in active.enumerated() {
         let token = samplers[sequence].next(logits.rows(line..<line + 1).values)
@@ -63,8 +63,7 @@ extension VisionLanguageModel {
       }
       active = going
       guard !active.isEmpty, step + 1 < options.maxTokens else { break }
-      let embedded = Tape.inference.embed(
-        decoder.embeddings, active.map { answers[$0].last ?? 0 })
+      let embedded = decoder.embed(active.map { answers[$0].last ?? 0 }, .inference)
       batch = PackedBatch(
         embeddings: embedded, lengths: sequences.indices.map { active.contains($0) ? 1 : 0 },
         positions: active.map { next[$0] },

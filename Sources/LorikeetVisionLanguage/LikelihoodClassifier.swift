@@ -35,7 +35,7 @@ extension VisionLanguageModel {
 
     let ids = answers.flatMap { $0.dropLast() }
     let continued = PackedBatch(
-      embeddings: tape.embed(decoder.embeddings, ids), lengths: rest,
+      embeddings: decoder.embed(ids, tape), lengths: rest,
       positions: rest.flatMap { count in (0..<count).map { next + $0 } },
       modalities: ModalityLayout(.text, rows: ids.count), targets: [], targetCounts: [])
     let hidden =
@@ -52,8 +52,8 @@ extension VisionLanguageModel {
     }
     let rows = tape.joinRows(pieces, width: decoder.width)
     let targets = answers.flatMap { $0 }
-    let losses = tape.linearCrossEntropy(
-      rows, head: decoder.head, targets: targets, weights: targets.map { _ in 0 }
+    let losses = decoder.crossEntropy(
+      rows, targets: targets, weights: targets.map { _ in 0 }, tape
     ).losses
     start = 0
     return answers.map { answer in

@@ -37,6 +37,6 @@ extension Pipeline {
     let hidden = model.hiddenStates(batch, tape: .inference)
     let rows = Array(max(0, hidden.shape.rows - words.count)..<hidden.shape.rows)
     let selected = Tape.inference.selectRows(hidden, rows)
-    return Tape.inference.linear(selected, model.decoder.head).value.values
+    return model.decoder.logits(selected, .inference).value.values
   }
 }

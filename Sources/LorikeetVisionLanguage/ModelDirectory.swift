@@ -2,6 +2,7 @@
 
 internal import LorikeetCheckpoints
 public import LorikeetLayers
+internal import LorikeetTextDecoders
 public import LorikeetVisionEncoders
 
 /// A model of any kind that a directory may hold.
@@ -35,19 +36,25 @@ public struct ModelDirectory: Sendable {
     if type == LlavaConfiguration.modelType {
       return .language(try loadLlava(strict: strict))
     }
-    if ModelFamilies.visionEncoders.contains(where: { $0.modelTypes.contains(type) }) {
+    if VisionEncoderFamilies.all.modelTypes.contains(type) {
       let configuration = try JSONFile.decode(
         AnyVisionEncoderConfiguration.self, from: configurationPath
       ).value
-      let reader = CheckpointReader(try Checkpoint(directory: path))
+      // CLIP's and SigLIP's towers stand under a prefix in some files.
+      let reader = CheckpointReader(try Checkpoint(directory: path)).aliasing([("", "vision_model")]
+      )
       let index = ModuleIndex()
       let encoder = configuration.makeEncoder(LayerScope(.checkpoint(reader), index: index))
       try finish(reader, strict: strict, tied: false)
       return .encoder(encoder, index)
     }
+    guard TextDecoderConfiguration.families.modelTypes.contains(type) else {
+      throw CheckpointError.configuration(
+        path: configurationPath, key: "model_type",
+        reason: "has a bad value: \(type) is not supported; supported are \(ModelKinds.supported)")
+    }
     let configuration = try JSONFile.decode(
-      AnyTextDecoderConfiguration.self, from: configurationPath
-    ).value
+      TextDecoderConfiguration.self, from: configurationPath)
     let reader = CheckpointReader(try Checkpoint(directory: path))
     let model = VisionLanguageModel(configuration, .checkpoint(reader))
     try finish(reader, strict: strict, tied: configuration.tiesEmbeddings)
@@ -70,7 +77,8 @@ public struct ModelDirectory: Sendable {
     // Other layouts in circulation: the names of transformers' modules, and a decoder without its head.
     let reader = CheckpointReader(try Checkpoint(directory: path)).aliasing([
       ("language_model.model", "model.language_model"), ("language_model.lm_head", "lm_head"),
-      ("vision_tower", "model.vision_tower"),
+      ("vision_tower", "model.vision_tower"), ("vision_tower", "vision_tower.vision_model"),
+      ("vision_tower", "model.vision_tower.vision_model"),
       ("multi_modal_projector", "model.multi_modal_projector"),
       ("language_model.model", "language_model"),
     ])

@@ -44,7 +44,7 @@ extension VisionLanguageModel {
       ids += sequence.answer.dropLast()
     }
     let width = decoder.width
-    let words = tape.embed(decoder.embeddings, ids)
+    let words = decoder.embed(ids, tape)
     let visual: Variable? =
       images.isEmpty
       ? nil
@@ -141,8 +141,8 @@ extension VisionLanguageModel {
     let hidden = hiddenStates(batch, tape: tape, isTraining: isTraining, random: random)
     let selected = tape.selectRows(hidden, batch.targets.map(\.row))
     let factor = weight ?? 1 / Float(max(batch.targets.count, 1))
-    return tape.linearCrossEntropy(
-      selected, head: decoder.head, targets: batch.targets.map(\.token),
-      weights: Array(repeating: factor, count: batch.targets.count))
+    return decoder.crossEntropy(
+      selected, targets: batch.targets.map(\.token),
+      weights: Array(repeating: factor, count: batch.targets.count), tape)
   }
 }

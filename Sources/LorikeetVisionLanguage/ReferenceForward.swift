@@ -44,7 +44,7 @@ public struct ReferenceForward {
   ///   the batch, each predicted by the token before it.
   /// - Vision-language models: `logits`, `loss`, `image_features` (after the projector,
   ///   `[images x tokens, width]`), `hidden.0`, `hidden.last`.
-  /// - Image encoders: `last_hidden_state`, `pooler_output`, `hidden.penultimate` (before the last
+  /// - Image encoders: `last_hidden_state`, `pooler_output` if they have one, `hidden.penultimate` (before the last
   ///   block), `attention.last`, `attention.penultimate` (probabilities).
   /// - With an adapter `trainable_parameters`, int64 `[1]`.
   ///
@@ -85,6 +85,7 @@ public struct ReferenceForward {
     let layers = encoder.layerCount
     var request = EncoderRequest()
     request.hiddenLayers = [layers - 1]
+    request.needsPooled = encoder.pools
     request.attentionLayers = [layers - 1, layers - 2].filter { $0 >= 0 }.reduce(into: []) {
       $0.insert($1)
     }
@@ -95,10 +96,8 @@ public struct ReferenceForward {
     var outputs: Outputs = []
     if let last = output.lastHiddenState?.value {
       outputs.append(("last_hidden_state", StoredTensor(last.reshaped([images, tokens, width]))))
-      let first = Kernels.gatherRows(
-        (0..<images).map { (last, $0 * tokens..<$0 * tokens + 1) }, width: width)
-      outputs.append(("pooler_output", StoredTensor(first)))
     }
+    if let pooled = output.pooled?.value { outputs.append(("pooler_output", StoredTensor(pooled))) }
     if let hidden = output.hidden[layers - 1]?.value {
       outputs.append(
         ("hidden.penultimate", StoredTensor(hidden.reshaped([images, tokens, width]))))
@@ -145,7 +144,7 @@ public struct ReferenceForward {
     let batch = model.pack(sequences, tape: tape)
     let embeddings = batch.embeddings.value
     let hidden = model.hiddenStates(batch, tape: tape)
-    let logits = Tape.inference.linear(hidden, model.decoder.head).value
+    let logits = model.decoder.logits(hidden, .inference).value
     var outputs: Outputs = [
       ("logits", StoredTensor(padded(logits, inputs))),
       ("hidden.0", StoredTensor(padded(embeddings, inputs))),
@@ -158,10 +157,9 @@ public struct ReferenceForward {
       outputs.append(("image_features", StoredTensor(projected.value)))
     }
     if let targets = try targets(model, inputs) {
-      let (loss, _) = tape.linearCrossEntropy(
-        tape.selectRows(hidden, targets.map(\.row)), head: model.decoder.head,
-        targets: targets.map(\.token),
-        weights: Array(repeating: 1 / Float(targets.count), count: targets.count))
+      let (loss, _) = model.decoder.crossEntropy(
+        tape.selectRows(hidden, targets.map(\.row)), targets: targets.map(\.token),
+        weights: Array(repeating: 1 / Float(targets.count), count: targets.count), tape)
       outputs.append(("loss", StoredTensor(loss.value.reshaped([1]))))
       if gradients { tape.backward(from: loss) }
     } else if gradients {

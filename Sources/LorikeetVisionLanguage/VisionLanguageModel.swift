@@ -27,7 +27,7 @@ public final class VisionLanguageModel {
     /// Tokens of one square picture of the encoder's size that reach the decoder unpruned.
     public var imageTokens: Int {
       let side = encoder.imageSize / encoder.patchSize
-      return side * side + (selection == .full ? encoder.prefixTokens : 0)
+      return side * side + encoder.prefixTokens - (selection == .full ? 0 : 1)
     }
   }
 
@@ -51,10 +51,10 @@ public final class VisionLanguageModel {
   }
 
   /// Builds a language model.
-  public init(_ configuration: any TextDecoderConfiguration, _ source: LayerScope.Source) {
+  public init(_ configuration: TextDecoderConfiguration, _ source: LayerScope.Source) {
     index = ModuleIndex()
     let root = LayerScope(source, index: index)
-    decoder = configuration.makeDecoder(model: root.scoped("model"), head: root)
+    decoder = TransformerDecoder(configuration, model: root.scoped("model"), head: root)
     vision = nil
   }
 
@@ -72,8 +72,8 @@ public final class VisionLanguageModel {
     let encoder = c.vision.makeEncoder(model.scoped("vision_tower"))
     let text = model.reading(sources.decoder).scoped(
       "language_model", stored: "language_model.model")
-    decoder = c.text.makeDecoder(
-      model: text, head: root.reading(sources.decoder).scoped("", stored: "language_model"))
+    decoder = TransformerDecoder(
+      c.text, model: text, head: root.reading(sources.decoder).scoped("", stored: "language_model"))
     let states = encoder.layerCount + 1
     let layers = c.featureLayers.map { $0 < 0 ? $0 + states : $0 }
     guard !layers.isEmpty, layers.allSatisfy({ $0 >= 0 && $0 < states }) else {
@@ -142,7 +142,8 @@ extension VisionLanguageModel {
     let output = encoder.encode(
       pixels, request: request, tape: tape, isTraining: isTraining, random: random)
     let prefix = encoder.prefixTokens
-    let dropped = vision.selection == .patches ? prefix : 0
+    // The first token, whatever it is: see LLaVA's `vision_feature_select_strategy`.
+    let dropped = vision.selection == .patches ? pruning == nil ? 1 : min(prefix, 1) : 0
     let states = featureLayers.compactMap { output.hidden[$0] }
     let joined = states.count == 1 ? states[0] : tape.joinColumns(states)
     var random = random

@@ -13,15 +13,15 @@ import LorikeetTextDecoders
 struct AdaptedLlama {
   let reference: ReferenceCase
   let index = ModuleIndex()
-  let model: Llama
+  let model: TransformerDecoder
   let ids: [Int]
 
   init(_ name: String) throws {
     reference = try ReferenceCase(name)
     let reader = CheckpointReader(try Checkpoint(directory: reference.modelDirectory))
     let scope = LayerScope(.checkpoint(reader), index: index)
-    model = Llama(
-      try reference.configuration(LlamaConfiguration.self), model: scope.scoped("model"),
+    model = TransformerDecoder(
+      try reference.configuration(TextDecoderConfiguration.self), model: scope.scoped("model"),
       head: scope)
     try reader.finish()
     ids = try reference.inputIntegers("input_ids")

@@ -71,7 +71,7 @@ import Testing
         context.tape.embed(llama.model.embeddings, ids), context)
       cache.advance(by: [ids.count])
       let last = context.tape.selectRows(hidden, [ids.count - 1])
-      found.append(sampler.next(llama.model.logits(last, context).value.values))
+      found.append(sampler.next(llama.model.logits(last, context.tape).value.values))
       ids = [found[found.count - 1]]
     }
     #expect(found == expected)

@@ -54,20 +54,21 @@ import Testing
     let context = ForwardContext(tape: .inference, lengths: [4], modality: .text)
     let x = Variable(Tensor.random([4, 3], seed: 4))
     let tape = Tape.inference
+    let gateLayer = scope.linear("gate", inputs: 3, outputs: 5, bias: true)
+    let upLayer = scope.linear("up", inputs: 3, outputs: 5, bias: false)
     let gated = GatedFeedForward(
-      gate: scope.linear("gate", inputs: 3, outputs: 5, bias: true),
-      up: scope.linear("up", inputs: 3, outputs: 5, bias: false),
+      gate: gateLayer, up: upLayer,
       down: scope.linear("down", inputs: 5, outputs: 3, bias: true), activation: .silu)
-    let gate = tape.activate(tape.linear(x, gated.gate.weight, bias: gated.gate.bias), .silu)
-    let up = tape.linear(x, gated.up.weight)
+    let gate = tape.activate(tape.linear(x, gateLayer.weight, bias: gateLayer.bias), .silu)
+    let up = tape.linear(x, upLayer.weight)
     let product = Variable(
       Tensor(zip(gate.value.values, up.value.values).map { $0 * $1 }, [4, 5]))
     expectClose(
       gated(x, context).value, tape.linear(product, gated.down.weight, bias: gated.down.bias).value,
       tolerance: 1e-6)
     let plain = FeedForward(
-      first: gated.gate, second: gated.down, activation: .gelu)
-    let inner = tape.activate(tape.linear(x, gated.gate.weight, bias: gated.gate.bias), .gelu)
+      first: gateLayer, second: gated.down, activation: .gelu)
+    let inner = tape.activate(tape.linear(x, gateLayer.weight, bias: gateLayer.bias), .gelu)
     expectClose(
       plain(x, context).value, tape.linear(inner, gated.down.weight, bias: gated.down.bias).value,
       tolerance: 1e-6)

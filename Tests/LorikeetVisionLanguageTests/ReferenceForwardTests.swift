@@ -12,7 +12,8 @@ import Testing
 /// Whole models against transformers and PEFT.
 @Suite struct ReferenceForwardTests {
   static let cases = [
-    "models/llava", "models/llava-full", "models/llava-two-images", "adapters/llava-lora",
+    "models/llava", "models/llava-full", "models/llava-two-images", "models/llava-clip-gemma2",
+    "models/llava-siglip-qwen2", "models/llava-registers-phi3", "adapters/llava-lora",
     "adapters/llava-lora-projector",
   ].flatMap { ["\($0)/seed-1", "\($0)/seed-2"] }
 

@@ -30,11 +30,8 @@ OUTPUT_TOLERANCE = 1e-4  # times the largest value of the tensor, or 1 if that i
 GRADIENT_TOLERANCE = 1e-3  # times the largest value of the tensor
 GRADIENT_FLOOR = 1e-6  # some gradients are zero but for rounding
 
-CLASSES = {
-    "llava": transformers.LlavaForConditionalGeneration,
-    "llama": transformers.LlamaForCausalLM,
-    "dinov2": transformers.Dinov2Model,
-}
+ENCODERS = ("clip_vision_model", "siglip_vision_model", "dinov2", "dinov2_with_registers")
+VISION_LANGUAGE = ("llava",)
 # Parameters that no output depends on; a model may go without them.
 UNUSED = ("mask_token",)
 
@@ -45,9 +42,13 @@ transformers.logging.disable_progress_bar()
 def open_model(folder, adapter):
     """The model, ready for gradients, and a line for everything that did not fit."""
     kind = transformers.AutoConfig.from_pretrained(folder).model_type
-    if kind not in CLASSES:
-        sys.exit(f"error: {folder}: model_type {kind}, expected one of {', '.join(CLASSES)}")
-    model, loading = CLASSES[kind].from_pretrained(
+    if kind in ENCODERS:
+        opener = transformers.AutoModel
+    elif kind in VISION_LANGUAGE:
+        opener = transformers.AutoModelForImageTextToText
+    else:
+        opener = transformers.AutoModelForCausalLM
+    model, loading = opener.from_pretrained(
         folder, output_loading_info=True, attn_implementation="eager", dtype=torch.float32
     )
     problems = [
@@ -69,7 +70,7 @@ def open_model(folder, adapter):
 
 def compute(kind, model, adapted, inputs, wanted, prompt):
     """The outputs that stand in `wanted`, under the same names."""
-    if kind == "dinov2":
+    if kind in ENCODERS:
         with torch.no_grad():
             output = model(
                 inputs["pixel_values"], output_hidden_states=True, output_attentions=True

@@ -103,13 +103,15 @@ def fill(case, model):
         for name, parameter in sorted(model.named_parameters()):
             noise = case.normal(parameter.shape)
             leaf = name.rsplit(".", 1)[-1]
-            if parameter.ndim == 1 and leaf != "bias":
+            if parameter.ndim == 0:
+                parameter.fill_(1.5)  # the temperature of CLIP
+            elif parameter.ndim == 1 and leaf != "bias":
                 parameter.copy_(1 + 0.25 * noise)  # norm weights, layer scale
             elif leaf == "bias":
                 parameter.copy_(0.15 * noise)
             elif "embed_tokens" in name:
                 parameter.copy_(0.25 * noise)
-            elif "embeddings" in name and "projection" not in name:
+            elif "embeddings" in name and "projection" not in name and "patch_" not in name:
                 parameter.copy_(0.4 * noise)  # class token, mask token, positions
             else:
                 parameter.copy_(noise / parameter[0].numel() ** 0.5)
@@ -214,19 +216,72 @@ def dinov2_config(case, layers=3):
     )
 
 
+# What the small decoders of all families share, apart from what a case says of its own.
+SMALL = {
+    "hidden_size": 16,
+    "intermediate_size": 20,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 64,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 3,
+}
+
+
+def small_config(case, family, **more):
+    """The configuration of a small decoder, CLASSES[family] being its class without "Config"."""
+    settings = SMALL | {"vocab_size": case.choose(56, 60), "rms_norm_eps": 1e-5}
+    return getattr(transformers, CLASSES[family] + "Config")(**(settings | more))
+
+
+CLASSES = {
+    "llama": "Llama",
+    "mistral": "Mistral",
+    "qwen2": "Qwen2",
+    "qwen3": "Qwen3",
+    "gemma": "Gemma",
+    "gemma2": "Gemma2",
+    "phi3": "Phi3",
+}
+
+
+def rope(kind, **more):
+    return {"rope_type": kind, "rope_theta": 10000.0, **more}
+
+
+def phi3_rope(case):
+    factors = lambda: [float(f) for f in 1 + np.abs(case.random.normal(size=4)).round(3)]
+    return {
+        "original_max_position_embeddings": 8,
+        "rope_parameters": rope("longrope", short_factor=factors(), long_factor=factors()),
+    }
+
+
 # MARK: Decoders
 
 
 def llama(case, heads, kv_heads, head_dim, hidden, tied, gradients_of="layers.1.", **more):
     config = llama_config(case, heads, kv_heads, head_dim, hidden, tied, **more)
-    model = fill(case, transformers.LlamaForCausalLM(config))
+    decoder(case, transformers.LlamaForCausalLM(config), gradients_of)
+
+
+def small_decoder(case, family, gradients_of="layers.1.", prompt=6, **more):
+    config = small_config(case, family, **more)
+    config._attn_implementation = "eager"
+    model = getattr(transformers, CLASSES[family] + "ForCausalLM")(config)
+    decoder(case, model, gradients_of, prompt)
+
+
+def decoder(case, model, gradients_of, prompt=6):
+    model, config = fill(case, model), model.config
     ids = case.tokens(14, config.vocab_size)
     labels = ids.clone()
     labels[:, :4] = -100
     labels[:, 9] = -100
     output = model(input_ids=ids, labels=labels, output_hidden_states=True)
     output.loss.backward()
-    prompt = 6
     case.write_numbers(
         {"input_ids": ids, "labels": labels},
         {
@@ -246,19 +301,64 @@ def llama(case, heads, kv_heads, head_dim, hidden, tied, gradients_of="layers.1.
 
 
 def dinov2(case, sizes=((20, 20),), batch=2):
+    encoder(case, transformers.Dinov2Model, dinov2_config(case), sizes, batch)
+
+
+def small_encoder_config(case, family):
+    heads = case.choose(2, 3)
+    if family == "dinov2_with_registers":
+        return transformers.Dinov2WithRegistersConfig(
+            hidden_size=heads * 8,
+            num_hidden_layers=2,
+            num_attention_heads=heads,
+            mlp_ratio=2,
+            image_size=20,
+            patch_size=5,
+            layerscale_value=1.0,
+            num_register_tokens=case.choose(2, 3),
+        )
+    settings = {
+        "hidden_size": heads * 8,
+        "intermediate_size": case.choose(20, 28),
+        "num_hidden_layers": 2,
+        "num_attention_heads": heads,
+        "image_size": 20,
+        "patch_size": 5,
+    }
+    if family == "clip":
+        return transformers.CLIPVisionConfig(**settings, projection_dim=12)
+    return transformers.SiglipVisionConfig(**settings)
+
+
+ENCODERS = {
+    "clip": transformers.CLIPVisionModel,
+    "siglip": transformers.SiglipVisionModel,
+    "dinov2_with_registers": transformers.Dinov2WithRegistersModel,
+}
+SIZES = ((20, 20), (30, 35), (15, 10))
+
+
+def small_encoder(case, family):
+    config = small_encoder_config(case, family)
+    interpolation = {} if "dinov2" in family else {"interpolate_pos_encoding": True}
+    encoder(case, ENCODERS[family], config, SIZES, batch=1, **interpolation)
+
+
+def encoder(case, model_class, config, sizes, batch, **others):
     """The outputs at the configured size (height, width), last_hidden_state.HxW at others."""
-    config = dinov2_config(case)
     config._attn_implementation = "eager"
-    model = fill(case, transformers.Dinov2Model(config))
+    model = fill(case, model_class(config))
     inputs, expected = {}, {}
     for height, width in sizes:
         pixels = case.normal((batch, 3, height, width))
-        with torch.no_grad():
-            output = model(pixels, output_hidden_states=True, output_attentions=True)
         if (height, width) != (config.image_size, config.image_size):
+            with torch.no_grad():
+                output = model(pixels, **others)
             inputs[f"pixel_values.{height}x{width}"] = pixels
             expected[f"last_hidden_state.{height}x{width}"] = output.last_hidden_state
             continue
+        with torch.no_grad():
+            output = model(pixels, output_hidden_states=True, output_attentions=True)
         inputs["pixel_values"] = pixels
         expected |= {
             "last_hidden_state": output.last_hidden_state,
@@ -276,11 +376,19 @@ def dinov2(case, sizes=((20, 20),), batch=2):
 def llava_model(case, strategy, layer, tied, vision_layers):
     vision = dinov2_config(case, vision_layers)
     text = llama_config(case, 4, 2, 8, 28, tied)
+    return join(case, vision, text, strategy, layer, tied)
+
+
+def join(case, vision, text, strategy, layer, tied):
+    """LLaVA; "default" drops the first token, whatever it is."""
+    prefix = {"siglip_vision_model": 0, "clip_vision_model": 1, "dinov2": 1}.get(vision.model_type)
+    if prefix is None:
+        prefix = 1 + vision.num_register_tokens
     config = transformers.LlavaConfig(
         vision_config=vision.to_dict(),
         text_config=text.to_dict(),
         image_token_index=text.vocab_size - 1,
-        image_seq_length=16 + (strategy == "full"),
+        image_seq_length=16 + prefix - (strategy == "default"),
         projector_hidden_act="gelu",
         vision_feature_select_strategy=strategy,
         vision_feature_layer=layer,
@@ -314,6 +422,17 @@ def llava(
     case, strategy="default", layer=-2, images=1, vision_layers=2, gradients_of="projector"
 ):
     model = llava_model(case, strategy, layer, case.seed % 2 == 0, vision_layers)
+    vision_language(case, model, images, gradients_of)
+
+
+def small_llava(case, vision, family, strategy="default", layer=-2, gradients_of="projector", **more):
+    text = small_config(case, family, **more)
+    vision = small_encoder_config(case, vision)
+    tied = getattr(text, "tie_word_embeddings", False)
+    vision_language(case, join(case, vision, text, strategy, layer, tied), 1, gradients_of)
+
+
+def vision_language(case, model, images, gradients_of):
     inputs, prompt = llava_inputs(case, model.config, images)
     output = model(**inputs)
     output.loss.backward()
@@ -401,7 +520,79 @@ MODELS = {
     "llama-biased": lambda case: llama(
         case, 3, 3, 8, 24, tied=False, attention_bias=True, mlp_bias=True
     ),
+    "llama3-rope": lambda case: small_decoder(
+        case,
+        "llama",
+        rope_parameters=rope(
+            "llama3",
+            factor=8.0,
+            low_freq_factor=1.0,
+            high_freq_factor=4.0,
+            original_max_position_embeddings=32,
+        ),
+        gradients_of="layers.1.self_attn",
+    ),
+    "llama-linear-rope": lambda case: small_decoder(
+        case, "llama", rope_parameters=rope("linear", factor=2.5), gradients_of="k_proj"
+    ),
+    # The 14 tokens are more than the context, so the frequencies change on the way.
+    "llama-dynamic-rope": lambda case: small_decoder(
+        case,
+        "llama",
+        max_position_embeddings=8,
+        rope_parameters=rope("dynamic", factor=2.0),
+        gradients_of="k_proj",
+    ),
+    "llama-yarn": lambda case: small_decoder(
+        case,
+        "llama",
+        head_dim=16,
+        rope_parameters=rope(
+            "yarn", factor=4.0, beta_fast=4.0, original_max_position_embeddings=16
+        ),
+        gradients_of="k_proj",
+    ),
+    "mistral": lambda case: small_decoder(
+        case, "mistral", sliding_window=5, tie_word_embeddings=case.seed % 2 == 0
+    ),
+    # The second layer has a window.
+    "qwen2": lambda case: small_decoder(
+        case,
+        "qwen2",
+        use_sliding_window=True,
+        sliding_window=4,
+        max_window_layers=1,
+        tie_word_embeddings=case.seed % 2 == 0,
+    ),
+    "qwen3": lambda case: small_decoder(
+        case, "qwen3", head_dim=12, tie_word_embeddings=case.seed % 2 == 1
+    ),
+    "gemma": lambda case: small_decoder(case, "gemma", head_dim=12),
+    # Caps so low that they bend every score and logit.
+    "gemma2": lambda case: small_decoder(
+        case,
+        "gemma2",
+        gradients_of="",
+        head_dim=12,
+        query_pre_attn_scalar=10,
+        sliding_window=5,
+        attn_logit_softcapping=1.5,
+        final_logit_softcapping=4.0,
+    ),
+    "phi3": lambda case: small_decoder(case, "phi3", sliding_window=6),
+    "phi3-long": lambda case: small_decoder(
+        case, "phi3", prompt=10, gradients_of="qkv_proj", **phi3_rope(case)
+    ),
+    "phi3-partial": lambda case: small_decoder(
+        case,
+        "phi3",
+        gradients_of="qkv_proj",
+        rope_parameters=rope("default", partial_rotary_factor=0.75),
+    ),
     "dinov2": dinov2,
+    "clip": lambda case: small_encoder(case, "clip"),
+    "siglip": lambda case: small_encoder(case, "siglip"),
+    "dinov2-registers": lambda case: small_encoder(case, "dinov2_with_registers"),
     # Larger, smaller, and not square: the position embeddings are resampled.
     "dinov2-interpolated": lambda case: dinov2(
         case, ((20, 20), (35, 35), (15, 15), (20, 30), (10, 40), (32, 23)), batch=1
@@ -411,6 +602,18 @@ MODELS = {
     ),
     "llava-full": lambda case: llava(case, "full", -1),
     "llava-two-images": lambda case: llava(case, images=2),
+    "llava-clip-gemma2": lambda case: small_llava(
+        case,
+        "clip",
+        "gemma2",
+        layer=[-2, -1],
+        head_dim=12,
+        query_pre_attn_scalar=10,
+        sliding_window=9,
+        final_logit_softcapping=4.0,
+    ),
+    "llava-siglip-qwen2": lambda case: small_llava(case, "siglip", "qwen2", "full", -1),
+    "llava-registers-phi3": lambda case: small_llava(case, "dinov2_with_registers", "phi3"),
 }
 
 ADAPTERS = {

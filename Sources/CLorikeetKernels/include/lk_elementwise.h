@@ -66,6 +66,10 @@ float lk_softmax(long n, float *s);
 void lk_exp_minus(long n, float log_sum, float *s);
 // In place: p becomes p * (dp - dot) * scale
 void lk_softmax_backward(long n, const float *dp, float dot, float scale, float *p);
+// In place: x becomes cap tanh(x / cap)
+void lk_soft_cap(long n, float cap, float *x);
+// In place: g becomes g (1 - (y / cap)^2), y being what lk_soft_cap gave
+void lk_soft_cap_backward(long n, float cap, const float *y, float *g);
 float lk_dot(long n, const float *a, const float *b);
 float lk_max(long n, const float *x);
 

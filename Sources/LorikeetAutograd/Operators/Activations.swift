@@ -12,6 +12,15 @@ extension Tape {
     }
   }
 
+  /// cap tanh(x / cap), element by element (Gemma team, "Gemma 2", 2024, section 2).
+  public func softCap(_ x: Variable, _ cap: Float) -> Variable {
+    let value = Kernels.softCap(x.value, cap)
+    return output(value, from: [x]) { g in
+      // y = c tanh(x / c): dx = g (1 - (y / c)^2)
+      x.accumulate(Kernels.softCapBackward(g, y: value, cap))
+    }
+  }
+
   /// f(gate) up, the gated linear unit (Shazeer, "GLU variants improve transformer", 2020).
   public func gated(_ activation: Activation, gate: Variable, up: Variable) -> Variable {
     let (gateValue, upValue) = (gate.value, up.value)

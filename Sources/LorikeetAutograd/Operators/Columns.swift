@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import LorikeetTensors
+public import LorikeetTensors
 
 extension Tape {
   /// Variables of equal row counts side by side, `[rows, sum of widths]`.
@@ -14,5 +14,18 @@ extension Tape {
         start += width
       }
     }
+  }
+
+  /// Some columns of a matrix.
+  public func columns(_ x: Variable, _ range: Range<Int>) -> Variable {
+    output(Kernels.columns(x.value, range), from: [x]) { g in
+      x.accumulate(g, columns: range)
+    }
+  }
+
+  /// The same values under another shape.
+  public func reshape(_ x: Variable, _ shape: Shape) -> Variable {
+    let old = x.shape
+    return output(x.value.reshaped(shape), from: [x]) { g in x.accumulate(g.reshaped(old)) }
   }
 }

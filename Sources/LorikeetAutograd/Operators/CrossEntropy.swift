@@ -13,15 +13,18 @@ extension Tape {
   ///   - head: `[vocabulary, width]`.
   ///   - targets: one index a row.
   ///   - weights: one factor a row; 1 / rows each gives the mean.
+  ///   - softCap: the logits z become cap tanh(z / cap) before the softmax; nil for none.
   /// - Returns: the loss, a scalar, and the unweighted losses of the rows.
   public func linearCrossEntropy(
-    _ hidden: Variable, head: Parameter, targets: [Int], weights: [Float]
+    _ hidden: Variable, head: Parameter, targets: [Int], weights: [Float],
+    softCap: Float? = nil
   ) -> (loss: Variable, losses: [Float]) {
     let headVariable = head.isTrainable ? head.variable : nil
     let needed = needsGradient([hidden, headVariable])
     let result = Kernels.linearCrossEntropy(
       hidden.value, head: head.matrix, targets: targets, weights: weights,
-      needsHidden: needed && hidden.requiresGradient, needsHead: needed && headVariable != nil)
+      softCap: softCap, needsHidden: needed && hidden.requiresGradient,
+      needsHead: needed && headVariable != nil)
     var total = 0.0
     for (loss, weight) in zip(result.losses, weights) { total += Double(loss) * Double(weight) }
     let loss = output(Tensor([Float(total)], []), from: [hidden, headVariable]) { g in

@@ -7,10 +7,15 @@ extension Tape {
   ///
   /// - Parameters:
   ///   - x: `[rows, width]`; weight: `[width]`.
-  public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float) -> Variable {
-    let (input, w) = (x.value, weight.value)
+  ///   - offset: what is added to the weight.
+  public func rmsNorm(
+    _ x: Variable, weight: Variable, epsilon: Float, offset: Float = 0
+  ) -> Variable {
+    let input = x.value
+    var w = weight.value
+    if offset != 0 { Kernels.accumulate(Tensor(repeating: offset, w.shape), into: &w) }
     let (y, inverse) = Kernels.rmsNorm(input, weight: w, epsilon: epsilon)
-    return output(y, from: [x, weight]) { g in
+    return output(y, from: [x, weight]) { [w] g in
       let gradients = Kernels.rmsNormBackward(
         g, x: input, weight: w, inverse: inverse, needsWeight: weight.requiresGradient)
       x.accumulate(gradients.x)

@@ -7,14 +7,17 @@ extension Tape {
   ///
   /// The memory of x is used again for the result: x must not be read after this.
   ///
-  /// - Parameter x: `[rows, heads x headWidth]`.
-  public func rotate(_ x: Variable, by table: RotaryTable) -> Variable {
+  /// - Parameters:
+  ///   - x: `[rows, heads x headWidth]`.
+  ///   - headWidth: where it is more than the table's, the channels of a head beyond stay as they are.
+  public func rotate(_ x: Variable, by table: RotaryTable, headWidth: Int? = nil) -> Variable {
+    let headWidth = headWidth ?? table.headWidth
     var value = x.takeValue()
-    Kernels.rotate(&value, by: table)
+    Kernels.rotate(&value, by: table, headWidth: headWidth)
     return output(value, from: [x]) { g in
-      // A rotation: the gradient turns back by the same angle.
+      // A rotation, scaled: the gradient turns back by the same angle.
       var g = g
-      Kernels.rotate(&g, by: table, inverse: true)
+      Kernels.rotate(&g, by: table, headWidth: headWidth, inverse: true)
       x.accumulate(g)
     }
   }

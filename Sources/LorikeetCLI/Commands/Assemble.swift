@@ -25,12 +25,19 @@ struct Assemble: WorkingCommand {
   var projector = ProjectorKind.mlp
 
   @Option(
-    parsing: .unconditional,
-    help: "The hidden state that is projected: 0 the embeddings, -1 the last block's output.")
-  var featureLayer = -1
+    parsing: .unconditionalSingleValue,
+    help: """
+      The hidden state that is projected: 0 the embeddings, -1 the last block's output (default: \
+      -1). Given several times, the features of several are joined.
+      """)
+  var featureLayer: [Int] = []
 
-  @Option(help: "default for the patches, full for the class token too.")
-  var select = FeatureSelection.patches
+  @Option(
+    help: """
+      default for all tokens but the first, which is the class token, full for all (default: full \
+      for encoders without a class token).
+      """)
+  var select: FeatureSelection?
 
   @Option(help: "What the projector is drawn with.")
   var seed: UInt64 = 0
@@ -45,7 +52,7 @@ struct Assemble: WorkingCommand {
     var assembly = Assembly(
       encoder: try ModelSource.directory(encoder), decoder: try ModelSource.directory(decoder))
     assembly.projector = projector
-    assembly.featureLayer = featureLayer
+    if !featureLayer.isEmpty { assembly.featureLayers = featureLayer }
     assembly.selection = select
     assembly.seed = seed
     try assembly.write(to: output)

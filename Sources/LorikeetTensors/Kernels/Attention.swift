@@ -14,15 +14,28 @@ public struct AttentionShape: Sendable, Equatable {
   public var scale: Float
   /// Whether a query sees no keys after its own position.
   public var isCausal: Bool
+  /// The number of keys that a query sees at the most, its own the last of them (Beltagy et al.,
+  /// "Longformer", 2020); nil for all. Only with causal shapes.
+  public var window: Int?
+  /// The scores s become cap tanh(s / cap) (Gemma team, "Gemma 2", 2024, section 2); nil for none.
+  public var softCap: Float?
 
-  public init(heads: Int, keyHeads: Int, headWidth: Int, scale: Float? = nil, isCausal: Bool) {
+  public init(
+    heads: Int, keyHeads: Int, headWidth: Int, scale: Float? = nil, isCausal: Bool,
+    window: Int? = nil, softCap: Float? = nil
+  ) {
     precondition(
       keyHeads > 0 && heads.isMultiple(of: keyHeads), "AttentionShape: \(heads)/\(keyHeads)")
+    precondition(
+      (window == nil || isCausal) && (window ?? 1) > 0 && (softCap ?? 1) > 0,
+      "AttentionShape: window \(window ?? 0), soft cap \(softCap ?? 0)")
     self.heads = heads
     self.keyHeads = keyHeads
     self.headWidth = headWidth
     self.scale = scale ?? 1 / Float(headWidth).squareRoot()
     self.isCausal = isCausal
+    self.window = window
+    self.softCap = softCap
   }
 }
 
@@ -32,10 +45,13 @@ public struct AttentionShape: Sendable, Equatable {
 public struct AttentionSegment: Sendable, Equatable {
   public var queries: Range<Int>
   public var keys: Range<Int>
+  /// The number of keys at the beginning that every query sees, whatever the shape says.
+  public var prefix: Int
 
-  public init(queries: Range<Int>, keys: Range<Int>) {
+  public init(queries: Range<Int>, keys: Range<Int>, prefix: Int = 0) {
     self.queries = queries
     self.keys = keys
+    self.prefix = prefix
   }
 }
 
@@ -102,8 +118,10 @@ extension Kernels {
                     let segment = segments[index]
                     let keyHead = head / (shape.heads / shape.keyHeads)
                     let keyCount = segment.keys.count
-                    let first = segment.keys.lowerBound * kWidth + keyHead * d
-                    forEachBlock(segment, shape) { block, visible in
+                    forEachBlock(segment, shape) { block, seenByAny in
+                      let firstKey = segment.keys.lowerBound + seenByAny.lowerBound
+                      let first = firstKey * kWidth + keyHead * d
+                      let visible = seenByAny.count
                       let scores = UnsafeMutablePointer<Float>.allocate(
                         capacity: block.count * max(visible, 1))
                       defer { scores.deallocate() }
@@ -113,20 +131,25 @@ extension Kernels {
                         transposed: true, into: scores, ldc: visible, m: block.count, n: visible,
                         k: d, alpha: shape.scale, beta: 0)
                       for i in 0..<block.count {
-                        let limit = seen(block.lowerBound + i, segment, shape)
+                        let range = seen(block.lowerBound + i, segment, shape)
+                        let start = range.lowerBound - seenByAny.lowerBound
+                        let (limit, end) = (range.count, start + range.count)
                         let line = scores + i * visible
                         let query = segment.queries.lowerBound + block.lowerBound + i
+                        if let cap = shape.softCap { lk_soft_cap(limit, cap, line + start) }
                         logSums.raw[head * queries + query] =
-                          limit > 0 ? lk_softmax(limit, line) : 0
-                        (line + limit).update(repeating: 0, count: visible - limit)
+                          limit > 0 ? lk_softmax(limit, line + start) : 0
+                        line.update(repeating: 0, count: start)
+                        (line + end).update(repeating: 0, count: visible - end)
                         if sumsColumns {
                           lk_axpy(
-                            limit, 1, line, sums.raw + head * keys + segment.keys.lowerBound)
+                            limit, 1, line + start, sums.raw + head * keys + firstKey + start)
                         }
                         if wanted {
                           let place =
                             (head * segment.queries.count + block.lowerBound + i) * keyCount
-                          (kept[index].raw + place).update(from: line, count: limit)
+                          (kept[index].raw + place + range.lowerBound).update(
+                            from: line + start, count: limit)
                         }
                       }
                       serialMatrixProduct(
@@ -187,13 +210,16 @@ extension Kernels {
                         for task in chosen {
                           let segment = segments[task / shape.keyHeads]
                           let keyHead = task % shape.keyHeads
-                          let first = segment.keys.lowerBound * kWidth + keyHead * d
                           for head in keyHead * group..<(keyHead + 1) * group {
-                            forEachBlock(segment, shape) { block, visible in
+                            forEachBlock(segment, shape) { block, seenByAny in
+                              let firstKey = segment.keys.lowerBound + seenByAny.lowerBound
+                              let first = firstKey * kWidth + keyHead * d
+                              let visible = seenByAny.count
                               let size = block.count * max(visible, 1)
-                              let p = UnsafeMutablePointer<Float>.allocate(capacity: 2 * size)
+                              let p = UnsafeMutablePointer<Float>.allocate(
+                                capacity: shape.softCap == nil ? 2 * size : 3 * size)
                               defer { p.deallocate() }
-                              let dp = p + size
+                              let (dp, capped) = (p + size, p + 2 * size)
                               let start = segment.queries.lowerBound + block.lowerBound
                               let row = start * qWidth + head * d
                               serialMatrixProduct(
@@ -205,10 +231,19 @@ extension Kernels {
                                 ldb: kWidth, transposed: true, into: dp, ldc: visible,
                                 m: block.count, n: visible, k: d, alpha: 1, beta: 0)
                               for i in 0..<block.count {
-                                let limit = seen(block.lowerBound + i, segment, shape)
+                                let range = seen(block.lowerBound + i, segment, shape)
+                                let before = range.lowerBound - seenByAny.lowerBound
+                                let end = before + range.count
                                 let line = p + i * visible
-                                lk_exp_minus(limit, logSums.raw[head * queries + start + i], line)
-                                (line + limit).update(repeating: 0, count: visible - limit)
+                                if let cap = shape.softCap {
+                                  lk_soft_cap(range.count, cap, line + before)
+                                  (capped + i * visible).update(from: line, count: visible)
+                                }
+                                lk_exp_minus(
+                                  range.count, logSums.raw[head * queries + start + i],
+                                  line + before)
+                                line.update(repeating: 0, count: before)
+                                (line + end).update(repeating: 0, count: visible - end)
                               }
                               serialMatrixProduct(
                                 p, lda: visible, transposed: true, g.raw + row, ldb: qWidth,
@@ -219,6 +254,12 @@ extension Kernels {
                                   d, g.raw + row + i * qWidth, output.raw + row + i * qWidth)
                                 lk_softmax_backward(
                                   visible, dp + i * visible, dot, shape.scale, p + i * visible)
+                                if let cap = shape.softCap {
+                                  let range = seen(block.lowerBound + i, segment, shape)
+                                  let place =
+                                    i * visible + range.lowerBound - seenByAny.lowerBound
+                                  lk_soft_cap_backward(range.count, cap, capped + place, p + place)
+                                }
                               }
                               serialMatrixProduct(
                                 p, lda: visible, transposed: false, k.raw + first, ldb: kWidth,
@@ -244,19 +285,27 @@ extension Kernels {
     return (gq, gk, gv)
   }
 
-  /// How many keys of its segment query `i` (counted within the segment) sees.
-  private static func seen(_ i: Int, _ segment: AttentionSegment, _ shape: AttentionShape) -> Int {
-    shape.isCausal
-      ? max(0, segment.keys.count - segment.queries.count + i + 1) : segment.keys.count
+  /// The keys of its segment that query `i` sees, both counted within the segment.
+  private static func seen(
+    _ i: Int, _ segment: AttentionSegment, _ shape: AttentionShape
+  ) -> Range<Int> {
+    guard shape.isCausal else { return 0..<segment.keys.count }
+    let next = max(0, segment.keys.count - segment.queries.count + i + 1)
+    let first = shape.window.map { max(0, next - $0) } ?? 0
+    guard segment.prefix > 0 else { return first..<next }
+    return 0..<max(next, min(segment.prefix, segment.keys.count))
   }
 
-  /// Blocks of queries, counted within the segment, each with the number of keys that any of it sees.
+  /// Blocks of queries, counted within the segment, each with the keys that any of it sees.
   private static func forEachBlock(
-    _ segment: AttentionSegment, _ shape: AttentionShape, _ body: (Range<Int>, Int) -> Void
+    _ segment: AttentionSegment, _ shape: AttentionShape, _ body: (Range<Int>, Range<Int>) -> Void
   ) {
     for start in stride(from: 0, to: segment.queries.count, by: queryBlock) {
       let block = start..<min(start + queryBlock, segment.queries.count)
-      body(block, seen(block.upperBound - 1, segment, shape))
+      let (first, last) = (
+        seen(block.lowerBound, segment, shape), seen(block.upperBound - 1, segment, shape)
+      )
+      body(block, first.lowerBound..<last.upperBound)
     }
   }
 
@@ -269,6 +318,7 @@ extension Kernels {
         && segments.allSatisfy {
           $0.queries.upperBound <= q.rows && $0.keys.upperBound <= k.rows
             && (!shape.isCausal || $0.queries.count <= $0.keys.count)
+            && ($0.prefix == 0 || shape.window == nil)
         }, "attention: q \(q.shape), k \(k.shape), v \(v.shape) for \(shape) in \(segments)")
   }
 }

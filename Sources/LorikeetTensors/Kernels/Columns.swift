@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CLorikeetKernels
+
 extension Kernels {
   /// Matrices of equal row counts side by side.
   package static func joinColumns(_ parts: [Tensor]) -> Tensor {
@@ -49,5 +51,21 @@ extension Kernels {
       }
     }
     return result
+  }
+
+  /// y[., columns] += x.
+  package static func addColumns(_ x: Tensor, into y: inout Tensor, columns: Range<Int>) {
+    let (rows, width) = (y.rows, y.width)
+    precondition(
+      x.rows == rows && x.width == columns.count && columns.upperBound <= width,
+      "addColumns: \(x.shape) into columns \(columns) of \(y.shape)")
+    y.withMutablePointer { y in
+      x.withPointer { x in
+        for row in 0..<rows {
+          lk_axpy(
+            columns.count, 1, x + row * columns.count, y + row * width + columns.lowerBound)
+        }
+      }
+    }
   }
 }

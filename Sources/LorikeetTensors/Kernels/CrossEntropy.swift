@@ -12,10 +12,11 @@ extension Kernels {
   ///   - head: `[vocabulary, width]`.
   ///   - targets: one index a row.
   ///   - weights: what each row's gradient is multiplied by.
+  ///   - softCap: the logits z become cap tanh(z / cap) before the softmax; nil for none.
   /// - Returns: the losses of the rows; the weighted gradient by `hidden` and by `head`, if asked for.
   package static func linearCrossEntropy(
-    _ hidden: Tensor, head: WeightMatrix, targets: [Int], weights: [Float], needsHidden: Bool,
-    needsHead: Bool
+    _ hidden: Tensor, head: WeightMatrix, targets: [Int], weights: [Float], softCap: Float? = nil,
+    needsHidden: Bool, needsHead: Bool
   ) -> (losses: [Float], hidden: Tensor?, head: Tensor?) {
     let (rows, width, vocabulary) = (hidden.rows, hidden.width, head.outputs)
     precondition(
@@ -38,12 +39,18 @@ extension Kernels {
             for i in chosen {
               let row = block.lowerBound + i
               let line = logits.raw + i * vocabulary
+              var capped: [Float] = []
+              if let softCap {
+                lk_soft_cap(vocabulary, softCap, line)
+                capped = Array(UnsafeBufferPointer(start: line, count: vocabulary))
+              }
               let target = line[targets[row]]
               losses.raw[row] = lk_softmax(vocabulary, line) - target
               if needsHidden || needsHead {
                 // d loss / d logit = softmax - onehot
                 line[targets[row]] -= 1
                 lk_scale(vocabulary, weights[row], line)
+                if let softCap { lk_soft_cap_backward(vocabulary, softCap, capped, line) }
               }
             }
           }
@@ -60,6 +67,26 @@ extension Kernels {
       }
     }
     return (losses, gradient, headGradient)
+  }
+
+  /// cap tanh(x / cap), element by element.
+  package static func softCap(_ x: Tensor, _ cap: Float) -> Tensor {
+    var y = x
+    let count = x.count
+    y.withMutablePointer { y in
+      let y = SharedPointer(y)
+      parallelRows(count, grain: grain) { range in
+        lk_soft_cap(range.count, cap, y.raw + range.lowerBound)
+      }
+    }
+    return y
+  }
+
+  /// The gradient of `softCap` from its output y.
+  package static func softCapBackward(_ gradient: Tensor, y: Tensor, _ cap: Float) -> Tensor {
+    var g = gradient
+    g.withMutablePointer { g in y.withPointer { lk_soft_cap_backward(y.count, cap, $0, g) } }
+    return g
   }
 
   /// The log probabilities of the softmax of each row, in place.

@@ -11,44 +11,69 @@ public struct RotaryTable: Sendable {
   /// - Parameters:
   ///   - positions: the position of each row.
   ///   - frequencies: radians per position for each pair of channels, `headWidth / 2` of them.
-  public init(positions: [Int], frequencies: [Double]) {
+  ///   - scale: what cosines and sines are multiplied by.
+  public init(positions: [Int], frequencies: [Double], scale: Float = 1) {
+    // The reference forms the angle in float32.
+    self.init(rows: positions.count, pairs: frequencies.count, scale: scale) { row, pair in
+      Float(positions[row]) * Float(frequencies[pair])
+    }
+  }
+
+  /// - Parameters:
+  ///   - scale: what cosines and sines are multiplied by.
+  ///   - angle: the angle of a row's pair of channels, in radians.
+  public init(rows: Int, pairs: Int, scale: Float = 1, angle: (Int, Int) -> Float) {
     var cosines = [Float]()
     var sines = [Float]()
-    cosines.reserveCapacity(positions.count * frequencies.count)
-    sines.reserveCapacity(positions.count * frequencies.count)
-    for position in positions {
-      for frequency in frequencies {
-        // The reference forms the angle in float32.
-        let angle = Double(Float(position) * Float(frequency))
-        cosines.append(Float(Kernels.cosine(angle)))
-        sines.append(Float(Kernels.sine(angle)))
+    cosines.reserveCapacity(rows * pairs)
+    sines.reserveCapacity(rows * pairs)
+    for row in 0..<rows {
+      for pair in 0..<pairs {
+        let angle = Double(angle(row, pair))
+        cosines.append(scale * Float(Kernels.cosine(angle)))
+        sines.append(scale * Float(Kernels.sine(angle)))
       }
     }
-    self.cosines = Tensor(cosines, [positions.count, frequencies.count])
-    self.sines = Tensor(sines, [positions.count, frequencies.count])
+    self.cosines = Tensor(cosines, [rows, pairs])
+    self.sines = Tensor(sines, [rows, pairs])
   }
 
   public var rows: Int { cosines.rows }
-  /// The width of a head, in channels.
+  /// The channels of a head that turn.
   public var headWidth: Int { cosines.width * 2 }
 }
 
 extension Kernels {
   /// Rotates every head of every row in place (Su et al., "RoFormer", 2021; channels i and
-  /// i + headWidth / 2 form a pair, as in the Llama checkpoints). `inverse` rotates back.
-  package static func rotate(_ x: inout Tensor, by table: RotaryTable, inverse: Bool = false) {
-    let (rows, width, head) = (x.rows, x.width, table.headWidth)
+  /// i + table.headWidth / 2 form a pair, as in the Llama checkpoints). `inverse` rotates back.
+  ///
+  /// - Parameter headWidth: channels of a head; those beyond the table's stay as they are.
+  package static func rotate(
+    _ x: inout Tensor, by table: RotaryTable, headWidth: Int? = nil, inverse: Bool = false
+  ) {
+    let (rows, width, turning) = (x.rows, x.width, table.headWidth)
+    let head = headWidth ?? turning
     precondition(
-      table.rows == rows && width.isMultiple(of: head), "rotate: \(table.rows) rows for \(x.shape)")
+      table.rows == rows && width.isMultiple(of: head) && turning <= head,
+      "rotate: \(table.rows) rows for \(x.shape)")
     x.withMutablePointer { x in
       table.cosines.withPointer { cosines in
         table.sines.withPointer { sines in
           let (x, c, s) = (SharedPointer(x), SharedPointer(cosines), SharedPointer(sines))
           parallelRows(rows, grain: rowGrain(width)) { range in
-            let (i, first) = (range.lowerBound * width, range.lowerBound * head / 2)
-            lk_rotary(
-              range.count, width / head, head, width, c.raw + first, s.raw + first,
-              inverse ? -1 : 1, x.raw + i)
+            let (i, first) = (range.lowerBound * width, range.lowerBound * turning / 2)
+            let sign: Float = inverse ? -1 : 1
+            if turning == head {
+              lk_rotary(
+                range.count, width / head, head, width, c.raw + first, s.raw + first, sign,
+                x.raw + i)
+            } else {
+              for start in stride(from: 0, to: width, by: head) {
+                lk_rotary(
+                  range.count, 1, turning, width, c.raw + first, s.raw + first, sign,
+                  x.raw + i + start)
+              }
+            }
           }
         }
       }
