@@ -61,3 +61,28 @@ void lk_sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, f
 void lk_dequantize(lk_format format, const void *from, float *to, ptrdiff_t count) {
   lk_kernels_chosen()->dequantize(format, from, to, count);
 }
+
+void lk_thin(lk_format format, int transposed, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+             const float *x, ptrdiff_t ldx, const void *w, ptrdiff_t stride, float beta, float *y,
+             ptrdiff_t ldy) {
+  lk_kernels_chosen()->thin(format, transposed, m, n, k, alpha, x, ldx, w, stride, beta, y, ldy);
+}
+
+const float lk_nf4[16] = {
+    -1.0f,
+    -0.6961928009986877f,
+    -0.5250730514526367f,
+    -0.39491748809814453f,
+    -0.28444138169288635f,
+    -0.18477343022823334f,
+    -0.09105003625154495f,
+    0.0f,
+    0.07958029955625534f,
+    0.16093020141124725f,
+    0.24611230194568634f,
+    0.33791524171829224f,
+    0.44070982933044434f,
+    0.5626170039176941f,
+    0.7229568362236023f,
+    1.0f,
+};

@@ -14,6 +14,8 @@
 #define NV 2
 #define DOT_I 3
 #define DOT_J 4
+#define THIN_ROWS 4
+#define THIN_COUNT 4
 
 typedef __m256 vec;
 
@@ -76,9 +78,49 @@ LK_INLINE TARGET vec v_from_i8(const int8_t *p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
 }
 
+LK_INLINE TARGET vec v_load_bytes(const void *p) { return _mm256_loadu_ps(p); }
+LK_INLINE TARGET vec v_set1_half(const uint8_t *p) {
+  uint16_t half;
+  memcpy(&half, p, sizeof half);
+  return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+}
+// Two halves side by side, each in all lanes.
+LK_INLINE TARGET void v_set1_halves(const uint8_t *p, vec *first, vec *second) {
+  int pair;
+  memcpy(&pair, p, sizeof pair);
+  vec both = _mm256_cvtph_ps(_mm_set1_epi32(pair));
+  *first = _mm256_moveldup_ps(both);
+  *second = _mm256_movehdup_ps(both);
+}
+// The low halves of 16 bytes, then the high ones.
+LK_INLINE TARGET void v_from_nibbles(const uint8_t *p, vec w[4]) {
+  __m128i bytes = _mm_loadu_si128((const void *)p), mask = _mm_set1_epi8(0xF);
+  __m128i low = _mm_and_si128(bytes, mask), high = _mm_and_si128(_mm_srli_epi16(bytes, 4), mask);
+  w[0] = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(low));
+  w[1] = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(low, low)));
+  w[2] = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(high));
+  w[3] = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(high, high)));
+}
+// Entries of a table of 16 at the places q; only the lowest four bits count.
+LK_INLINE TARGET vec entries(const float *table, __m256i q) {
+  vec low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), q);
+  vec high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), q);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(q, 28)));
+}
+LK_INLINE TARGET void v_look_up_nibbles(const uint8_t *p, const float *table, vec w[4]) {
+  __m256i first = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
+  __m256i second = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(p + 8)));
+  w[0] = entries(table, first);
+  w[1] = entries(table, second);
+  w[2] = entries(table, _mm256_srli_epi32(first, 4));
+  w[3] = entries(table, _mm256_srli_epi32(second, 4));
+}
+
 #include "gemm_template.h"
 #include "gemm_dequantize.h"
+#include "gemm_thin.h"
 
-const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};
+const lk_kernels KERNELS = {
+    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin};
 
 #endif

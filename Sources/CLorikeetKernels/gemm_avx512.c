@@ -14,6 +14,8 @@
 #define NV 2
 #define DOT_I 4
 #define DOT_J 6
+#define THIN_ROWS 4
+#define THIN_COUNT 4
 
 typedef __m512 vec;
 
@@ -74,9 +76,37 @@ LK_INLINE TARGET vec v_from_i8(const int8_t *p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
 }
 
+LK_INLINE TARGET vec v_load_bytes(const void *p) { return _mm512_loadu_ps(p); }
+LK_INLINE TARGET vec v_set1_half(const uint8_t *p) {
+  uint16_t half;
+  memcpy(&half, p, sizeof half);
+  return _mm512_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+}
+// Two halves side by side, each in all lanes.
+LK_INLINE TARGET void v_set1_halves(const uint8_t *p, vec *first, vec *second) {
+  int pair;
+  memcpy(&pair, p, sizeof pair);
+  vec both = _mm512_cvtph_ps(_mm256_set1_epi32(pair));
+  *first = _mm512_moveldup_ps(both);
+  *second = _mm512_movehdup_ps(both);
+}
+// Entries of a table of 16 at the low halves of 16 bytes, then at the high ones.
+LK_INLINE TARGET void v_look_up_nibbles(const uint8_t *p, const float *table, vec w[2]) {
+  // Only the lowest four bits of an index count.
+  __m512i q = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p));
+  vec entries = _mm512_loadu_ps(table);
+  w[0] = _mm512_permutexvar_ps(q, entries);
+  w[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(q, 4), entries);
+}
+LK_INLINE TARGET void v_from_nibbles(const uint8_t *p, vec w[2]) {
+  v_look_up_nibbles(p, lk_sixteen, w);
+}
+
 #include "gemm_template.h"
 #include "gemm_dequantize.h"
+#include "gemm_thin.h"
 
-const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};
+const lk_kernels KERNELS = {
+    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin};
 
 #endif

@@ -36,6 +36,10 @@ LK_INLINE float lk_float_of_half(const void *p) {
   return sign != 0 ? -small : small;
 }
 
+// What four bits stand for in the formats of evenly spaced values.
+static const float lk_sixteen[16] __attribute__((unused)) = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                             8, 9, 10, 11, 12, 13, 14, 15};
+
 #if defined(__x86_64__)
 extern const lk_kernels lk_kernels_avx512;
 extern const lk_kernels lk_kernels_avx2;

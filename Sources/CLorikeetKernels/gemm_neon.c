@@ -15,6 +15,8 @@
 #define NV 3
 #define DOT_I 4
 #define DOT_J 6
+#define THIN_ROWS 4
+#define THIN_COUNT 4
 
 typedef float32x4_t vec;
 
@@ -66,9 +68,49 @@ LK_INLINE vec v_from_i8(const int8_t *p) {
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(x))));
 }
 
+LK_INLINE vec v_load_bytes(const void *p) {
+  return vreinterpretq_f32_u8(vld1q_u8(p));
+}
+LK_INLINE vec v_set1_half(const uint8_t *p) {
+  float16x4_t x;
+  uint16_t half;
+  memcpy(&half, p, sizeof half);
+  x = vreinterpret_f16_u16(vdup_n_u16(half));
+  return vcvt_f32_f16(x);
+}
+// Two halves side by side, each in all lanes.
+LK_INLINE void v_set1_halves(const uint8_t *p, vec *first, vec *second) {
+  *first = v_set1_half(p);
+  *second = v_set1_half(p + 2);
+}
+LK_INLINE void v_from_bytes(uint8x16_t q, vec w[4]) {
+  uint16x8_t low = vmovl_u8(vget_low_u8(q)), high = vmovl_u8(vget_high_u8(q));
+  w[0] = vcvtq_f32_u32(vmovl_u16(vget_low_u16(low)));
+  w[1] = vcvtq_f32_u32(vmovl_u16(vget_high_u16(low)));
+  w[2] = vcvtq_f32_u32(vmovl_u16(vget_low_u16(high)));
+  w[3] = vcvtq_f32_u32(vmovl_u16(vget_high_u16(high)));
+}
+// The low halves of 16 bytes, then the high ones.
+LK_INLINE void v_from_nibbles(const uint8_t *p, vec w[8]) {
+  uint8x16_t bytes = vld1q_u8(p);
+  v_from_bytes(vandq_u8(bytes, vdupq_n_u8(0xF)), w);
+  v_from_bytes(vshrq_n_u8(bytes, 4), w + 4);
+}
+// Entries of a table of 16 at the low halves of 16 bytes, then at the high ones.
+LK_INLINE void v_look_up_nibbles(const uint8_t *p, const float *table, vec w[8]) {
+  float values[32];
+  for (int i = 0; i < 16; i++) {
+    values[i] = table[p[i] & 0xF];
+    values[16 + i] = table[p[i] >> 4];
+  }
+  for (int i = 0; i < 8; i++) w[i] = v_load(values + 4 * i);
+}
+
 #include "gemm_template.h"
 #include "gemm_dequantize.h"
+#include "gemm_thin.h"
 
-const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};
+const lk_kernels KERNELS = {
+    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin};
 
 #endif

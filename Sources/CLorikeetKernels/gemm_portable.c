@@ -13,6 +13,8 @@
 #define NV 2
 #define DOT_I 2
 #define DOT_J 4
+#define THIN_ROWS 4
+#define THIN_COUNT 4
 
 typedef float vec __attribute__((vector_size(16)));
 
@@ -68,7 +70,33 @@ LK_INLINE vec v_from_f16(const void *p) {
 }
 LK_INLINE vec v_from_i8(const int8_t *p) { return (vec){p[0], p[1], p[2], p[3]}; }
 
+LK_INLINE vec v_load_bytes(const void *p) {
+  vec x;
+  memcpy(&x, p, sizeof x);
+  return x;
+}
+LK_INLINE TARGET vec v_set1_half(const uint8_t *p) { return v_set1(lk_float_of_half(p)); }
+// Two halves side by side, each in all lanes.
+LK_INLINE TARGET void v_set1_halves(const uint8_t *p, vec *first, vec *second) {
+  *first = v_set1_half(p);
+  *second = v_set1_half(p + 2);
+}
+// Entries of a table of 16 at the low halves of 16 bytes, then at the high ones.
+LK_INLINE TARGET void v_look_up_nibbles(const uint8_t *p, const float *table, vec w[8]) {
+  float values[32];
+  for (int i = 0; i < 16; i++) {
+    values[i] = table[p[i] & 0xF];
+    values[16 + i] = table[p[i] >> 4];
+  }
+  for (int i = 0; i < 8; i++) w[i] = v_load(values + 4 * i);
+}
+LK_INLINE void v_from_nibbles(const uint8_t *p, vec w[8]) {
+  v_look_up_nibbles(p, lk_sixteen, w);
+}
+
 #include "gemm_template.h"
 #include "gemm_dequantize.h"
+#include "gemm_thin.h"
 
-const lk_kernels KERNELS = {.name = NAME, .sgemm = sgemm, .dequantize = dequantize};
+const lk_kernels KERNELS = {
+    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin};

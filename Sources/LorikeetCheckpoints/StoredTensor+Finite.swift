@@ -19,6 +19,10 @@ extension StoredTensor {
             return bits & 0x7C00 != 0x7C00
           }
         }
+      case .nf4:
+        stride(from: 0, to: bytes.count, by: dtype.blockBytes).allSatisfy { block in
+          bytes.loadUnaligned(fromByteOffset: block, as: Float.self).isFinite
+        }
       case .int64, .int32, .int16, .int8, .uint8, .bool: true
       }
     }

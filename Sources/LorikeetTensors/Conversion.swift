@@ -29,6 +29,16 @@ package enum Conversion {
       }
     case .q4_0: nibbles(bytes, output, count, header: 2) { scale, _ in (scale, -8 * scale) }
     case .q4_1: nibbles(bytes, output, count, header: 4) { scale, minimum in (scale, minimum) }
+    case .nf4:
+      for block in 0..<count / 64 {
+        let scale = bytes.loadUnaligned(fromByteOffset: block * 36, as: Float.self)
+        for i in 0..<32 {
+          let byte = bytes[block * 36 + 4 + i]
+          let first = block * 64 + (i & 16) * 2 + (i & 15)
+          output[first] = scale * NormalFloat4.codes[Int(byte & 0xF)]
+          output[first + 16] = scale * NormalFloat4.codes[Int(byte >> 4)]
+        }
+      }
     }
   }
 

@@ -19,11 +19,15 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
   case q4_0 = "Q4_0"
   /// 32 values: float16 d and m, then 16 bytes of two 4-bit q (low halves first); value = d q + m.
   case q4_1 = "Q4_1"
+  /// 64 values of a 4-bit normal float: float32 scale d, then twice 16 bytes of two 4-bit places p (low
+  /// halves first); value = d code[p]. In memory only: see `NormalFloat4`.
+  case nf4 = "NF4"
 
-  /// The number of elements that are stored together: 1, or 32 for the block formats.
+  /// The number of elements that are stored together: 1, or 32 or 64 for the block formats.
   public var blockElements: Int {
     switch self {
     case .q8_0, .q4_0, .q4_1: 32
+    case .nf4: 64
     default: 1
     }
   }
@@ -38,6 +42,7 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
     case .q8_0: 34
     case .q4_0: 18
     case .q4_1: 20
+    case .nf4: 36
     }
   }
 
@@ -51,7 +56,7 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
   /// Whether the values are real numbers, that is, can become float32.
   public var isFloatingPoint: Bool {
     switch self {
-    case .float64, .float32, .float16, .bfloat16, .q8_0, .q4_0, .q4_1: true
+    case .float64, .float32, .float16, .bfloat16, .q8_0, .q4_0, .q4_1, .nf4: true
     case .int64, .int32, .int16, .int8, .uint8, .bool: false
     }
   }

@@ -20,6 +20,9 @@ package struct StoredMatrix {
     self.columns = columns
   }
 
+  /// The number of bytes of a row.
+  var rowBytes: Int { columns / dtype.blockElements * dtype.blockBytes }
+
   /// Converts a part of some rows to float32; `columns` starts and ends at blocks.
   package func dequantize(
     rows: Range<Int>, columns: Range<Int>, into output: UnsafeMutablePointer<Float>, stride: Int
@@ -50,6 +53,13 @@ package func matrixProduct(
   into y: UnsafeMutablePointer<Float>, ldy: Int, m: Int, alpha: Float = 1, beta: Float = 0
 ) {
   let (n, k) = transposed ? (w.rows, w.columns) : (w.columns, w.rows)
+  if m <= ThinProduct.mostRows(transposed: transposed, w.dtype),
+    ThinProduct.run(
+      x, ldx: ldx, stored: w, transposed: transposed, into: y, ldy: ldy, m: m, alpha: alpha,
+      beta: beta)
+  {
+    return
+  }
   if w.dtype == .float32, UInt(bitPattern: w.bytes).isMultiple(of: 4) {
     return matrixProduct(
       x, lda: ldx, transposed: false, w.bytes.assumingMemoryBound(to: Float.self), ldb: w.columns,
@@ -61,14 +71,15 @@ package func matrixProduct(
       m: m, n: n, k: 0, alpha: alpha, beta: beta)
   }
   let pool = ThreadPool.shared
-  // Each task owns columns of Y, 32 at a time because of the blocks.
-  let units = (n + 31) / 32
+  // Each task owns columns of Y, whole blocks of them.
+  let unit = max(32, w.dtype.blockElements)
+  let units = (n + unit - 1) / unit
   let small = Double(m) * Double(n) * Double(k) < 200e3
   let pieces = small ? 1 : min(units, pool.threads)
   nonisolated(unsafe) let (x, y, w) = (x, y, w)
   pool.run(pieces) { piece in
     let part = ThreadPool.part(piece, of: pieces, count: units)
-    let own = part.lowerBound * 32..<min(part.upperBound * 32, n)
+    let own = part.lowerBound * unit..<min(part.upperBound * unit, n)
     if transposed {
       forward(x, ldx, w, rows: own, y, ldy, m, alpha, beta)
     } else {
@@ -107,7 +118,8 @@ private func backward(
   _ y: UnsafeMutablePointer<Float>, _ ldy: Int, _ m: Int, _ alpha: Float, _ beta: Float
 ) {
   let scratch = lk_thread_scratch()!
-  let (width, height) = (352, 176)
+  // Whole blocks wide.
+  let (width, height) = (w.dtype.blockElements > 32 ? 320 : 352, 176)
   let stride = width + 16
   for column in Swift.stride(from: columns.lowerBound, to: columns.upperBound, by: width) {
     let slice = column..<min(column + width, columns.upperBound)

@@ -15,6 +15,12 @@ package func matrixProduct(
   into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int,
   alpha: Float = 1, beta: Float = 0
 ) {
+  if !transposeA, m <= ThinProduct.mostRows(transposed: transposeB, .float32) {
+    ThinProduct.run(
+      a, lda: lda, b, ldb: ldb, transposed: transposeB, into: c, ldc: ldc, m: m, n: n, k: k,
+      alpha: alpha, beta: beta)
+    return
+  }
   let grid = ProductGrid(m: m, n: n, k: k, threads: ThreadPool.shared.threads)
   guard grid.count > 1 else {
     return serialMatrixProduct(

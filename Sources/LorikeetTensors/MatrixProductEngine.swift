@@ -54,6 +54,19 @@ package struct MatrixKernels: Sendable {
       lk_thread_workspace())
   }
 
+  /// `thinMatrixProduct` with these kernels, in the calling thread. Traps on a type that has none.
+  package func thinProduct(
+    _ x: UnsafePointer<Float>, ldx: Int, stored w: StoredMatrix, transposed: Bool,
+    into y: UnsafeMutablePointer<Float>, ldy: Int, m: Int, alpha: Float, beta: Float
+  ) {
+    guard let format = w.dtype.kernelFormat else {
+      preconditionFailure("MatrixKernels.thinProduct: the weights are \(w.dtype.rawValue)")
+    }
+    kernels.pointee.thin(
+      format, transposed ? 1 : 0, m, w.rows, w.columns, alpha, x, ldx, w.bytes, w.rowBytes, beta, y,
+      ldy)
+  }
+
   /// Converts stored elements to float32. Traps on a type that has no kernel.
   package func dequantize(
     _ dtype: DType, _ bytes: UnsafeRawPointer, into output: UnsafeMutablePointer<Float>, count: Int
@@ -69,11 +82,13 @@ extension DType {
   /// What the kernels call it, if they know it.
   var kernelFormat: lk_format? {
     switch self {
+    case .float32: LK_F32
     case .bfloat16: LK_BF16
     case .float16: LK_F16
     case .q8_0: LK_Q8_0
     case .q4_0: LK_Q4_0
     case .q4_1: LK_Q4_1
+    case .nf4: LK_NF4
     default: nil
     }
   }

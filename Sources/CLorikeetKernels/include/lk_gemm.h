@@ -10,10 +10,13 @@
 extern "C" {
 #endif
 
-// How weights are stored; the formats of blocks are those of GGUF: 32 values each, a float16 scale
-// d first (Q4_1: then a float16 minimum), then 32 int8, or 16 bytes of two 4-bit values, low
-// halves first.
-typedef enum lk_format { LK_BF16, LK_F16, LK_Q8_0, LK_Q4_0, LK_Q4_1 } lk_format;
+// How weights are stored. Three formats of blocks are GGUF's: 32 values each, a float16 scale d
+// first (Q4_1: then a float16 minimum), then 32 int8, or 16 bytes of two 4-bit values, low halves
+// first. NF4 has 64 values: a float32 scale, then twice 16 bytes of two 4-bit places in lk_nf4.
+typedef enum lk_format { LK_F32, LK_BF16, LK_F16, LK_Q8_0, LK_Q4_0, LK_Q4_1, LK_NF4 } lk_format;
+
+// The code book of the 4-bit normal float, ascending (T. Dettmers et al., "QLoRA", 2023, app. E).
+extern const float lk_nf4[16];
 
 // The kernels of one instruction set. All run in the calling thread.
 typedef struct lk_kernels {
@@ -31,6 +34,14 @@ typedef struct lk_kernels {
   // Converts `count` stored values, whole blocks, to float32; `from` may have any alignment. Exact
   // but for Q4_1, whose sums are rounded once.
   void (*dequantize)(lk_format format, const void *from, float *to, ptrdiff_t count);
+
+  // Y = alpha X W^T + beta Y where `transposed` is not 0 (X is [m, k], Y [m, n]), else
+  // Y = alpha X W + beta Y (X is [m, n], Y [m, k]), for a W [n, k] whose rows of whole blocks are
+  // `stride` bytes apart. For a few rows m: W is read once, without a copy in float32. Y is not
+  // read when beta is 0.
+  void (*thin)(lk_format format, int transposed, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+               float alpha, const float *x, ptrdiff_t ldx, const void *w, ptrdiff_t stride,
+               float beta, float *y, ptrdiff_t ldy);
 } lk_kernels;
 
 // The kernels chosen for this machine: the widest that it has, or those that the environment
@@ -50,6 +61,11 @@ void lk_sgemm(int trans_a, int trans_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, f
 
 // The chosen kernels' dequantize.
 void lk_dequantize(lk_format format, const void *from, float *to, ptrdiff_t count);
+
+// The chosen kernels' thin.
+void lk_thin(lk_format format, int transposed, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+             const float *x, ptrdiff_t ldx, const void *w, ptrdiff_t stride, float beta, float *y,
+             ptrdiff_t ldy);
 
 // The calling thread's own workspace for sgemm.
 float *lk_thread_workspace(void);
