@@ -10,7 +10,16 @@ public final class Tape {
   public let isRecording: Bool
   private var steps: [(output: Variable, backward: (Tensor) -> Void)] = []
 
-  public init(isRecording: Bool) { self.isRecording = isRecording }
+  /// Whether blocks are computed again for their gradients instead of kept: see `recompute`.
+  public let recomputesBlocks: Bool
+
+  public init(isRecording: Bool, recomputesBlocks: Bool = false) {
+    self.isRecording = isRecording
+    self.recomputesBlocks = recomputesBlocks
+  }
+
+  /// A tape for a block within this one.
+  func inner() -> Tape { Tape(isRecording: true) }
 
   /// A tape for inference.
   public static var inference: Tape { Tape(isRecording: false) }

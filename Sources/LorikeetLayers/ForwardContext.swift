@@ -52,6 +52,24 @@ public final class ForwardContext {
       modalities: ModalityLayout(modality, rows: start), random: random)
   }
 
+  /// The result of a block of layers, which a tape that recomputes blocks runs again for its gradient.
+  ///
+  /// - Parameter block: is given x and the context to use.
+  package func recompute(
+    _ x: Variable, _ block: @escaping (Variable, ForwardContext) -> Variable
+  ) -> Variable {
+    guard tape.isRecording, tape.recomputesBlocks else { return block(x, self) }
+    // Each time the block draws what it drew the first time.
+    let start = random
+    return tape.recompute(x) { [self] x, tape in
+      let context = ForwardContext(
+        tape: tape, isTraining: isTraining, segments: segments, positions: positions,
+        modalities: modalities, cache: cache, random: start)
+      defer { random = context.random }
+      return block(x, context)
+    }
+  }
+
   /// A key for the next dropout mask of this pass.
   public func nextDropoutKey() -> UInt64 { random.next() }
 }

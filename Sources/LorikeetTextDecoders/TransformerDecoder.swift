@@ -108,20 +108,22 @@ public final class TransformerDecoder: TextDecoder {
   }
 
   public func hiddenStates(_ x: Variable, _ context: ForwardContext) -> Variable {
-    let tape = context.tape
     let rotary = configuration.rotary.table(
       positions: context.positions, segments: context.segments,
       headWidth: configuration.headWidth)
     var x = x  // [rows, width] throughout
     for (index, block) in blocks.enumerated() {
-      var record = AttentionRecord()
-      var mixed = block.attention(
-        block.attentionNorm(x, context), context, layer: index, rotary: rotary, record: &record)
-      if let norm = block.attentionOutputNorm { mixed = norm(mixed, context) }
-      x = tape.add(x, mixed)
-      var fed = block.feedForward(block.feedForwardNorm(x, context), context)
-      if let norm = block.feedForwardOutputNorm { fed = norm(fed, context) }
-      x = tape.add(x, fed)
+      x = context.recompute(x) { x, context in
+        let tape = context.tape
+        var record = AttentionRecord()
+        var mixed = block.attention(
+          block.attentionNorm(x, context), context, layer: index, rotary: rotary, record: &record)
+        if let norm = block.attentionOutputNorm { mixed = norm(mixed, context) }
+        let x = tape.add(x, mixed)
+        var fed = block.feedForward(block.feedForwardNorm(x, context), context)
+        if let norm = block.feedForwardOutputNorm { fed = norm(fed, context) }
+        return tape.add(x, fed)
+      }
     }
     return norm(x, context)
   }

@@ -66,7 +66,14 @@ public final class VisionTransformer: VisionEncoder {
       var record = AttentionRecord(
         keepsProbabilities: request.attentionLayers.contains(index),
         keepsColumnSums: request.significanceLayers.contains(index))
-      x = block(x, context, record: &record)
+      let isAsked = record.keepsProbabilities || record.keepsColumnSums
+      x =
+        isAsked
+        ? block(x, context, record: &record)
+        : context.recompute(x) { x, context in
+          var record = AttentionRecord()
+          return block(x, context, record: &record)
+        }
       if request.hiddenLayers.contains(index + 1) { result.hidden[index + 1] = x }
       if request.attentionLayers.contains(index) { result.attention[index] = record.probabilities }
       if let sums = record.columnSums { result.significance[index] = sums }

@@ -20,6 +20,9 @@ import Testing
     Case(rows: 5, inputs: 3, outputs: 17, rank: 2, runs: [0..<1, 4..<5]),
     Case(rows: 4, inputs: 3, outputs: 5, rank: 2, runs: []),
     Case(rows: 4, inputs: 3, outputs: 5, rank: 2, runs: [2..<2]),
+    // More rows than one block, and runs that end within blocks.
+    Case(rows: 301, inputs: 19, outputs: 5, rank: 3, runs: [0..<301]),
+    Case(rows: 301, inputs: 5, outputs: 18, rank: 9, runs: [3..<140, 141..<300]),
     Case(rows: 0, inputs: 3, outputs: 5, rank: 2, runs: [0..<0]),
   ]
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LorikeetAutograd
+import LorikeetTensors
+import LorikeetTestSupport
+import Testing
+
+@Suite struct RecomputeTests {
+  private struct Outcome: Equatable {
+    var value: [Float]
+    var gradients: [[Float]?]
+    var runs: Int
+  }
+
+  /// Two blocks of x -> x + silu(x W^T), the first with a frozen weight.
+  private func run(recomputesBlocks: Bool, inputNeedsGradient: Bool) -> Outcome {
+    let x = Variable(.random([5, 7], seed: 1), requiresGradient: inputNeedsGradient)
+    let weights = [
+      Parameter(name: "frozen", .random([7, 7], seed: 2)),
+      Parameter(name: "trained", .random([7, 7], seed: 3), isTrainable: true),
+    ]
+    let tape = Tape(isRecording: true, recomputesBlocks: recomputesBlocks)
+    var runs = 0
+    var y = x
+    for weight in weights {
+      y = tape.recompute(y) { y, tape in
+        runs += 1
+        return tape.add(y, tape.activate(tape.linear(y, weight), .silu))
+      }
+    }
+    tape.backward(from: y, seed: .random([5, 7], seed: 4))
+    return Outcome(
+      value: y.value.values,
+      gradients: ([x] + weights.map(\.variable)).map { $0.gradient?.values }, runs: runs)
+  }
+
+  @Test(arguments: [true, false]) func valuesAndGradientsAreThoseOfOneRun(inputNeedsGradient: Bool) {
+    var kept = run(recomputesBlocks: false, inputNeedsGradient: inputNeedsGradient)
+    let again = run(recomputesBlocks: true, inputNeedsGradient: inputNeedsGradient)
+    #expect(kept.runs == 2)
+    #expect(again.runs == (inputNeedsGradient ? 4 : 3), "a block without gradients runs once")
+    kept.runs = again.runs
+    #expect(kept == again)
+    #expect(again.gradients[2] != nil)
+  }
+}
