@@ -35,7 +35,7 @@ import Testing
           "missing image=0.5,text=1.0: effective rates image 0.500, text 1.000"))
       #expect(
         try FileManager.default.contentsOfDirectory(atPath: report).sorted()
-          == ["masks", "report.html", "results.json", "samples.jsonl"])
+          == ["masks", "plots", "report.html", "results.json", "samples.jsonl"])
       let left = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
       #expect(left == ["data", "model", "report"])
     }

@@ -31,7 +31,18 @@ import Testing
       let path = directory + "/report/"
       let (evaluation, results) = try write(options, to: path, pipeline, dataset)
       let files = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-      #expect(files == ["masks", "report.html", "results.json", "samples.jsonl"])
+      #expect(files == ["masks", "plots", "report.html", "results.json", "samples.jsonl"])
+      let plots = try FileManager.default.contentsOfDirectory(atPath: path + "plots").sorted()
+      #expect(
+        plots == [
+          "accuracy-against-missing-inputs.svg", "accuracy-against-time.svg",
+          "accuracy-against-tokens-kept.svg",
+        ])
+      for plot in plots {
+        let svg = try String(contentsOfFile: path + "plots/" + plot, encoding: .utf8)
+        #expect(svg.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
+        #expect(TagChecker(svg).faults == [])
+      }
 
       let data = try Data(contentsOf: URL(filePath: path + "results.json"))
       let read = try JSONDecoder().decode(EvaluationResults.self, from: data)

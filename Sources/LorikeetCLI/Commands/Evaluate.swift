@@ -10,7 +10,8 @@ struct Evaluate: WorkingCommand {
     discussion: """
       The clean condition comes first; every --missing and every --prune adds conditions, all \
       pairs of them. Which samples lose what is drawn by seed, and the rates that come about are \
-      printed and kept. --report writes report.html, results.json, samples.jsonl and the masks.
+      printed and kept. --report writes report.html, its plots, results.json, samples.jsonl \
+      and the masks.
 
       Examples:
         lorikeet evaluate --model stamps-vlm --adapter runs/stamps \\

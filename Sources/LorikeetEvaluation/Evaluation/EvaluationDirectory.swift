@@ -5,7 +5,8 @@ internal import LorikeetDatasets
 internal import LorikeetTensors
 internal import LorikeetVisionLanguage
 
-/// The directory that an evaluation leaves: `results.json`, `samples.jsonl`, `masks/`, `report.html`.
+/// The directory that an evaluation leaves: `results.json`, `samples.jsonl`, `masks/`, `report.html`,
+/// `plots/`.
 public struct EvaluationDirectory: Sendable {
   public let path: String
   private static let resultsFile = "results.json"
@@ -59,10 +60,17 @@ public struct EvaluationDirectory: Sendable {
         try AtomicFile.write(try results.json(), to: staging + "/" + Self.resultsFile)
         try AtomicFile.write(try evaluation.sampleLines(), to: staging + "/samples.jsonl")
         try report.write(to: staging + "/report.html")
-        if !evaluation.masks.isEmpty {
+        func folder(_ name: String, isNeeded: Bool) throws {
+          guard isNeeded else { return }
           try manager.createDirectory(
-            atPath: staging + "/masks", withIntermediateDirectories: true)
+            atPath: staging + "/" + name, withIntermediateDirectories: true)
         }
+        let plots = report.plots
+        try folder("plots", isNeeded: !plots.isEmpty)
+        for plot in plots {
+          try AtomicFile.write(plot.svg(), to: staging + "/plots/" + plot.fileName)
+        }
+        try folder("masks", isNeeded: !evaluation.masks.isEmpty)
         for (spec, mask) in evaluation.masks {
           try mask.write(to: staging + "/" + Evaluation.maskName(spec))
         }

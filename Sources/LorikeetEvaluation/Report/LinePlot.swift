@@ -71,6 +71,16 @@ extension Report {
 }
 
 extension Report.LinePlot {
+  /// The plot as an SVG file that needs nothing beside it.
+  public func svg() -> String { PlotDrawing(self).file.text }
+
+  /// The title as the name of a file: lower case, words joined by hyphens.
+  var fileName: String {
+    let words = (title.isEmpty ? "plot" : title).lowercased()
+      .split { !$0.isASCII || !($0.isLetter || $0.isNumber) }
+    return words.joined(separator: "-") + ".svg"
+  }
+
   var markup: Markup {
     let drawing = PlotDrawing(self)
     return Markup.figure(

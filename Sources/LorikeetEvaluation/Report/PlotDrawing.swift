@@ -74,13 +74,44 @@ struct PlotDrawing {
   }
 
   var svg: Markup {
+    """
+    <svg viewBox="0 0 \(PlotDrawing.width) \(PlotDrawing.height)" role="img">
+    \(contents)</svg>
+    """
+  }
+
+  /// The plot as a file of its own: with its style, a ground, and the legend inside.
+  var file: Markup {
+    let names = series.count > 1 ? series : []
+    let lines = names.enumerated().map { index, series -> Markup in
+      let y = PlotDrawing.height + 12 + 18 * Double(index)
+      return """
+        <g class="c\(index % 8)"><line class="series" x1="\(left)" x2="\(left + 26)" y1="\(y)" \
+        y2="\(y)"/><path class="mark" d="\(PlotDrawing.mark(index, left + 13, y))"/>\
+        <text x="\(left + 34)" y="\(y + 4)">\(series.name)</text></g>
+
+        """
+    }
+    let height = PlotDrawing.height + (names.isEmpty ? 0 : 12 + 18 * Double(names.count))
+    return """
+      <svg xmlns="http://www.w3.org/2000/svg" class="plot" width="\(1.5 * PlotDrawing.width)" \
+      viewBox="-12 -8 \(PlotDrawing.width + 24) \(height + 16)" role="img">
+      <style>
+      \(ReportStyle.plotSheet)
+      </style>
+      <rect x="-12" y="-8" width="100%" height="100%" fill="var(--page)"/>
+      \(contents)\(Markup.joined(lines))</svg>
+
+      """
+  }
+
+  private var contents: Markup {
     let names = series.map(\.name).joined(separator: ", ")
     let heading = plot.title.isEmpty ? "\(plot.yName) against \(plot.xName)" : plot.title
     return """
-      <svg viewBox="0 0 \(PlotDrawing.width) \(PlotDrawing.height)" role="img">
       <title>\(heading): \(names)</title>
       \(axes)\(Markup.joined(series.indices.map(band)))\(Markup.joined(series.indices.map(line)))\
-      \(lineNames)</svg>
+      \(lineNames)
       """
   }
 

@@ -69,6 +69,9 @@ public struct Report: Sendable {
     try AtomicFile.write(html(), to: path)
   }
 
+  /// The line plots of all sections, in their order.
+  var plots: [LinePlot] { sections.flatMap { $0.blocks.flatMap(\.plots) } }
+
   private func page() -> Markup {
     // The policy is a second wall behind the escaping: no scripts, nothing from elsewhere.
     """
@@ -118,6 +121,14 @@ public struct Report: Sendable {
 }
 
 extension Report.Block {
+  fileprivate var plots: [Report.LinePlot] {
+    switch self {
+    case .linePlot(let plot): [plot]
+    case .group(let blocks): blocks.flatMap(\.plots)
+    default: []
+    }
+  }
+
   var markup: Markup {
     switch self {
     case .paragraph(let text): "<p dir=\"auto\">\(text)</p>\n"

@@ -6,22 +6,7 @@
 /// for readers with colour-blindness; plots also tell series apart by the shape of their points.
 enum ReportStyle {
   static let sheet: Markup = """
-    :root {
-      --page: #fcfbf9; --card: #ffffff; --ink: #1d1c1a; --soft: #66625c; --line: #e3dfd8;
-      --grid: #ece8e1; --accent: #17635c; --right: #1a7a4c; --wrong: #b3352b; --best: #e6f1ee;
-      --heat: 23 105 97; --on-mid: var(--ink); --on-strong: #ffffff;
-      --s0: #1f66b1; --s1: #cf5b17; --s2: #1a8259; --s3: #8745ad; --s4: #a67a00; --s5: #c23b6d;
-      --s6: #2b8ea6; --s7: #6c6963;
-    }
-    @media (prefers-color-scheme: dark) {
-      :root {
-        --page: #151617; --card: #1d1f20; --ink: #e9e6e1; --soft: #a19c95; --line: #34373a;
-        --grid: #2a2d2f; --accent: #6cc7bb; --right: #62c796; --wrong: #f08a7e; --best: #1f3733;
-        --heat: 94 196 182; --on-mid: #0e1615; --on-strong: #0e1615;
-        --s0: #76b0f0; --s1: #f29a5c; --s2: #63c99b; --s3: #c494e6; --s4: #dcb548; --s5: #f08cb0;
-        --s6: #6cc5da; --s7: #aaa69f;
-      }
-    }
+    \(colours)
     * { box-sizing: border-box; }
     html { -webkit-text-size-adjust: 100%; }
     body {
@@ -88,24 +73,10 @@ enum ReportStyle {
     .nothing { color: var(--soft); opacity: .5; }
 
     .plot svg { display: block; width: 100%; max-width: 31rem; height: auto; overflow: visible; }
-    .plot text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
-      "Liberation Sans", "DejaVu Sans", sans-serif; fill: var(--soft);
-      font-variant-numeric: tabular-nums; }
-    .plot .axis-name { fill: var(--ink); }
-    .plot .grid { stroke: var(--grid); stroke-width: 1; }
-    .plot .base { stroke: var(--soft); stroke-width: 1; }
-    .plot .series { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
-    .plot .band { fill: var(--c); opacity: .14; }
-    .plot .whisker { stroke: var(--c); stroke-width: 1.2; opacity: .75; }
-    .plot .mark { fill: var(--c); stroke: var(--page); stroke-width: 1.5; }
-    .plot text.name { fill: var(--c); font-weight: 600; }
-    .plot text.tag { font-size: 11px; }
-    .plot .leader { stroke: var(--c); stroke-width: 1; opacity: .5; }
+    \(plots)
     .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.25rem; padding: 0; margin: .5rem 0 0;
       list-style: none; font-size: .85rem; }
     .legend svg { display: inline-block; width: 26px; height: 12px; margin-right: .45rem; }
-    .c0 { --c: var(--s0); } .c1 { --c: var(--s1); } .c2 { --c: var(--s2); } .c3 { --c: var(--s3); }
-    .c4 { --c: var(--s4); } .c5 { --c: var(--s5); } .c6 { --c: var(--s6); } .c7 { --c: var(--s7); }
 
     .gallery { list-style: none; padding: 0; margin: 0; display: grid; gap: 1rem;
       grid-template-columns: repeat(auto-fill, minmax(min(100%, 14.5rem), 1fr)); }
@@ -150,4 +121,45 @@ enum ReportStyle {
       nav { display: none; }
     }
     """
+
+  private static let colours: Markup = """
+    :root {
+      --page: #fcfbf9; --card: #ffffff; --ink: #1d1c1a; --soft: #66625c; --line: #e3dfd8;
+      --grid: #ece8e1; --accent: #17635c; --right: #1a7a4c; --wrong: #b3352b; --best: #e6f1ee;
+      --heat: 23 105 97; --on-mid: var(--ink); --on-strong: #ffffff;
+      --s0: #1f66b1; --s1: #cf5b17; --s2: #1a8259; --s3: #8745ad; --s4: #a67a00; --s5: #c23b6d;
+      --s6: #2b8ea6; --s7: #6c6963;
+    }
+    @media (prefers-color-scheme: dark) {
+      :root {
+        --page: #151617; --card: #1d1f20; --ink: #e9e6e1; --soft: #a19c95; --line: #34373a;
+        --grid: #2a2d2f; --accent: #6cc7bb; --right: #62c796; --wrong: #f08a7e; --best: #1f3733;
+        --heat: 94 196 182; --on-mid: #0e1615; --on-strong: #0e1615;
+        --s0: #76b0f0; --s1: #f29a5c; --s2: #63c99b; --s3: #c494e6; --s4: #dcb548; --s5: #f08cb0;
+        --s6: #6cc5da; --s7: #aaa69f;
+      }
+    }
+    """
+
+  /// The parts of plots, and the colours of series.
+  private static let plots: Markup = """
+    .plot text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
+      "Liberation Sans", "DejaVu Sans", sans-serif; fill: var(--soft);
+      font-variant-numeric: tabular-nums; }
+    .plot .axis-name { fill: var(--ink); }
+    .plot .grid { stroke: var(--grid); stroke-width: 1; }
+    .plot .base { stroke: var(--soft); stroke-width: 1; }
+    .plot .series { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
+    .plot .band { fill: var(--c); opacity: .14; }
+    .plot .whisker { stroke: var(--c); stroke-width: 1.2; opacity: .75; }
+    .plot .mark { fill: var(--c); stroke: var(--page); stroke-width: 1.5; }
+    .plot text.name { fill: var(--c); font-weight: 600; }
+    .plot text.tag { font-size: 11px; }
+    .plot .leader { stroke: var(--c); stroke-width: 1; opacity: .5; }
+    .c0 { --c: var(--s0); } .c1 { --c: var(--s1); } .c2 { --c: var(--s2); } .c3 { --c: var(--s3); }
+    .c4 { --c: var(--s4); } .c5 { --c: var(--s5); } .c6 { --c: var(--s6); } .c7 { --c: var(--s7); }
+    """
+
+  /// The style sheet of a plot that stands alone.
+  static let plotSheet: Markup = "\(colours)\n\(plots)"
 }
