@@ -10,11 +10,14 @@ public enum LoadedModel {
   /// A language model, with or without eyes.
   case language(VisionLanguageModel)
   case encoder(any VisionEncoder, ModuleIndex)
+  /// An image tower and a text tower side by side.
+  case dual(DualEncoder)
 
   public var index: ModuleIndex {
     switch self {
     case .language(let model): model.index
     case .encoder(_, let index): index
+    case .dual(let model): model.index
     }
   }
 }
@@ -35,6 +38,15 @@ public struct ModelDirectory: Sendable {
     let type = try JSONFile.decode(ModelType.self, from: configurationPath).name
     if type == LlavaConfiguration.modelType {
       return .language(try loadLlava(strict: strict))
+    }
+    if DualEncoderConfiguration.families.modelTypes.contains(type) {
+      let configuration = try JSONFile.decode(
+        DualEncoderConfiguration.self, from: configurationPath)
+      let reader = CheckpointReader(try Checkpoint(directory: path))
+      let model = try DualEncoder(
+        configuration, .checkpoint(reader), path: configurationPath)
+      try finish(reader, strict: strict, tied: false)
+      return .dual(model)
     }
     if VisionEncoderFamilies.all.modelTypes.contains(type) {
       let configuration = try JSONFile.decode(
@@ -61,15 +73,24 @@ public struct ModelDirectory: Sendable {
     return .language(model)
   }
 
+  /// Whether `model_type` is that of a dual encoder.
+  public func isDualEncoder() throws -> Bool {
+    DualEncoderConfiguration.families.modelTypes.contains(
+      try JSONFile.decode(ModelType.self, from: configurationPath).name)
+  }
+
   /// Opens a model that must be a language model.
   public func loadLanguageModel(strict: Bool = true) throws -> VisionLanguageModel {
-    guard case .language(let model) = try load(strict: strict) else {
-      throw ConfigurationError(
-        path: configurationPath,
-        "this is an image encoder alone; a language or vision-language model is needed "
-          + "(lorikeet assemble joins an encoder and a decoder)")
+    let kind: String
+    switch try load(strict: strict) {
+    case .language(let model): return model
+    case .encoder: kind = "an image encoder alone"
+    case .dual: kind = "two encoders side by side"
     }
-    return model
+    throw ConfigurationError(
+      path: configurationPath,
+      "this is \(kind); a language or vision-language model is needed (lorikeet assemble joins an "
+        + "encoder and a decoder)")
   }
 
   private func loadLlava(strict: Bool) throws -> VisionLanguageModel {

@@ -16,6 +16,7 @@ public enum ModelKinds {
       list("vision-language", [LlavaConfiguration.modelType]),
       list("text decoders", TextDecoderConfiguration.families.modelTypes),
       list("image encoders", VisionEncoderFamilies.all.modelTypes),
+      list("dual encoders", DualEncoderConfiguration.families.modelTypes),
     ].joined(separator: "; ")
   }
 }

@@ -34,21 +34,14 @@ public struct Processor: Sendable {
 
   public init(directory: String) throws {
     tokenizer = try Tokenizer(directory: directory)
-    let path = directory + "/preprocessor_config.json"
-    imageProcessor =
-      FileManager.default.fileExists(atPath: path)
-      ? try ImageProcessor(configuration: path) : nil
+    imageProcessor = try ImageProcessor.ofModel(directory)
   }
 
   /// Pixels of a picture as the encoder takes them, `[1, 3, height, width]`.
   ///
   /// - Parameter name: the picture's file, for messages.
   public func pixels(_ image: Image, name: String) throws -> Tensor {
-    guard let imageProcessor else {
-      throw ConfigurationError(path: name, "the model has no preprocessor_config.json for pictures")
-    }
-    let pixels = try imageProcessor.pixelValues(image, name: name)
-    return Tensor(pixels.values, [1, 3, pixels.height, pixels.width])
+    try ImageProcessor.require(imageProcessor, name).tensor(image, name: name)
   }
 
   /// Marks the place of a picture, or of a text, in a chat template's output.

@@ -46,6 +46,8 @@ public struct ReferenceForward {
   ///   `[images x tokens, width]`), `hidden.0`, `hidden.last`.
   /// - Image encoders: `last_hidden_state`, `pooler_output` if they have one, `hidden.penultimate` (before the last
   ///   block), `attention.last`, `attention.penultimate` (probabilities).
+  /// - Dual encoders: `image_embeds` `[images, width]`, `text_embeds` `[texts, width]`, and with both
+  ///   `logits_per_image` `[images, texts]`.
   /// - With an adapter `trainable_parameters`, int64 `[1]`.
   ///
   /// - Parameters:
@@ -65,6 +67,13 @@ public struct ReferenceForward {
           reason: "gradients and generation need a language model, and this is an image encoder")
       }
       outputs = try encode(encoder, inputs)
+    case .dual(let model):
+      guard !gradients, generation == nil else {
+        throw FileError(
+          path: inputs.path,
+          reason: "gradients and generation need a language model, and this is a dual encoder")
+      }
+      outputs = try embed(model, inputs)
     case .language(let model):
       outputs = try forward(model, inputs, gradients: gradients)
       if let generation {
@@ -111,6 +120,43 @@ public struct ReferenceForward {
       outputs.append((name, StoredTensor(all.reshaped(Shape([images] + first.shape.dimensions)))))
     }
     return outputs
+  }
+
+  // MARK: Dual encoders
+
+  private func embed(_ model: DualEncoder, _ inputs: ReferenceInputs) throws -> Outputs {
+    let images = try inputs.pixels.map { _ in
+      model.imageEmbeddings(try pictures(inputs, for: model.encoder))
+    }
+    let texts = try inputs.ids.map { ids in
+      let tower = model.tower.configuration
+      try requireKnown(ids, vocabulary: tower.vocabulary, path: inputs.path)
+      guard let length = ids.first?.count, length <= tower.maxPositions else {
+        throw FileError(
+          path: inputs.path,
+          reason: "input_ids has \(ids.first?.count ?? 0) tokens a text, and the text tower has "
+            + "\(tower.maxPositions) positions")
+      }
+      return model.textEmbeddings(ids, present: inputs.present)
+    }
+    guard images != nil || texts != nil else {
+      throw FileError(path: inputs.path, reason: "has neither pixel_values nor input_ids")
+    }
+    var outputs: Outputs = []
+    if let images, let texts {
+      let logits = model.logits(images: images, texts: texts)
+      outputs.append(("logits_per_image", StoredTensor(logits)))
+    }
+    if let images { outputs.append(("image_embeds", StoredTensor(images))) }
+    if let texts { outputs.append(("text_embeds", StoredTensor(texts))) }
+    return outputs
+  }
+
+  private func requireKnown(_ ids: [[Int]], vocabulary: Int, path: String) throws {
+    guard let wrong = ids.joined().first(where: { $0 < 0 || $0 >= vocabulary }) else { return }
+    throw FileError(
+      path: path,
+      reason: "input_ids has \(wrong), outside of the vocabulary of \(vocabulary) tokens")
   }
 
   private func pictures(
@@ -239,12 +285,7 @@ public struct ReferenceForward {
           used += end - place
         } else if cut > place {
           let words = Array(ids[place..<cut])
-          if let wrong = words.first(where: { $0 < 0 || $0 >= model.decoder.vocabulary }) {
-            throw FileError(
-              path: inputs.path,
-              reason: "input_ids has \(wrong), outside of the vocabulary of "
-                + "\(model.decoder.vocabulary) tokens")
-          }
+          try requireKnown([words], vocabulary: model.decoder.vocabulary, path: inputs.path)
           sequence.parts.append(.tokens(words))
         }
         place = end

@@ -53,6 +53,49 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "models/dual-clip/seed-1", "models/dual-clip/seed-2", "models/dual-siglip/seed-1",
+    "models/dual-siglip/seed-2",
+  ])
+  func dualEncoders(name: String) throws {
+    let (reference, forward, inputs) = try open(name)
+    let outputs = try forward.outputs(for: inputs)
+    #expect(outputs.map(\.name) == ["logits_per_image", "image_embeds", "text_embeds"])
+    for (key, tensor) in outputs {
+      expectClose(tensor.tensor(), try reference.expected(key), tolerance: 1e-4, key)
+    }
+    #expect(throws: FileError.self) { try forward.outputs(for: inputs, gradients: true) }
+  }
+
+  /// transformers keeps a head that the file has beside embeddings that the configuration ties it to.
+  @Test func aTiedHeadThatDiffersIsKept() throws {
+    let reference = try ReferenceCase("models/llama-tied/seed-1")
+    let file = try SafetensorsFile(path: reference.modelDirectory + "/model.safetensors")
+    let table = try #require(file["model.embed_tokens.weight"])
+    var other = table.tensor()
+    for index in stride(from: 0, to: other.count, by: 3) { other[flat: index] += 0.5 }
+    let hidden = try reference.expected("hidden.last")
+    for (head, isKept) in [(table.tensor(), false), (other, true)] {
+      try withTemporaryDirectory { directory in
+        try FileManager.default.copyItem(
+          atPath: reference.modelDirectory + "/config.json", toPath: directory + "/config.json")
+        try SafetensorsFile.write(
+          file.names.compactMap { name in file[name].map { (name, $0) } } + [
+            ("lm_head.weight", StoredTensor(head))
+          ], to: directory + "/model.safetensors")
+        let forward = try ReferenceForward(model: directory)
+        let logits = try #require(
+          try forward.outputs(
+            for: ReferenceInputs(path: reference.directory + "/inputs.safetensors")
+          ).first { $0.name == "logits" })
+        let expected = Kernels.product(hidden, isKept ? other : table.tensor(), transposeB: true)
+        expectClose(
+          logits.tensor.tensor().values, expected.values, tolerance: 1e-4, "kept: \(isKept)")
+        #expect(forward.model.index.parameters.contains { $0.name == "lm_head.weight" } == isKept)
+      }
+    }
+  }
+
   @Test func parametersThatTheLossDoesNotReachHaveNoGradient() throws {
     let (reference, forward, inputs) = try open("models/llava/seed-1")
     let found = Set(try forward.outputs(for: inputs, gradients: true).map(\.name))

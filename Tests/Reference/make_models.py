@@ -54,7 +54,7 @@ class Case:
         self.facts = {"case": name, "seed": seed, "attempt": attempt}
 
     def normal(self, shape, scale=1.0):
-        return torch.from_numpy(self.random.normal(size=tuple(shape)) * scale).float()
+        return torch.from_numpy(np.asarray(self.random.normal(size=tuple(shape)) * scale)).float()
 
     def choose(self, *options):
         return options[self.random.integers(len(options))]
@@ -370,6 +370,45 @@ def encoder(case, model_class, config, sizes, batch, **others):
     case.write_numbers(inputs, expected, kind="encoder", sizes=sizes)
 
 
+# MARK: Dual encoders
+
+
+def dual(case, family):
+    vision = small_encoder_config(case, family)
+    text = {
+        "hidden_size": vision.hidden_size,
+        "intermediate_size": 20,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "vocab_size": 60,
+        "max_position_embeddings": 9,
+    }
+    if family == "clip":
+        # 2 stands for the highest token, in old files; any other number for itself.
+        end = 2 if case.seed == 1 else 57
+        # As many tokens as the tokenizer of Tests/Fixtures/tokenizers/clip has, for the command.
+        text["vocab_size"] = 602 if case.seed == 1 else 60
+        text |= {"hidden_size": 16, "eos_token_id": end, "bos_token_id": 1, "pad_token_id": 3}
+        config = transformers.CLIPConfig(
+            vision_config=vision.to_dict(), text_config=text, projection_dim=14
+        )
+        model = fill(case, transformers.CLIPModel(config))
+    else:
+        text |= {"projection_size": vision.hidden_size, "pad_token_id": 1}
+        config = transformers.SiglipConfig(vision_config=vision.to_dict(), text_config=text)
+        model = fill(case, transformers.SiglipModel(config))
+    length = 7 if family == "clip" else 9
+    ids = torch.from_numpy(case.random.integers(4, 56, size=(3, length)))
+    if family == "clip":
+        ids[:, -1] = 57
+        ids[1, 4:] = torch.tensor([57, 3, 3])
+    inputs = {"input_ids": ids, "pixel_values": case.normal((2, 3, 20, 20))}
+    with torch.no_grad():
+        output = model(**inputs)
+    names = ("logits_per_image", "image_embeds", "text_embeds")
+    case.write_numbers(inputs, {name: getattr(output, name) for name in names}, kind="dual")
+
+
 # MARK: Vision-language models
 
 
@@ -593,6 +632,8 @@ MODELS = {
     "clip": lambda case: small_encoder(case, "clip"),
     "siglip": lambda case: small_encoder(case, "siglip"),
     "dinov2-registers": lambda case: small_encoder(case, "dinov2_with_registers"),
+    "dual-clip": lambda case: dual(case, "clip"),
+    "dual-siglip": lambda case: dual(case, "siglip"),
     # Larger, smaller, and not square: the position embeddings are resampled.
     "dinov2-interpolated": lambda case: dinov2(
         case, ((20, 20), (35, 35), (15, 15), (20, 30), (10, 40), (32, 23)), batch=1

@@ -13,11 +13,17 @@ struct Classify: WorkingCommand {
       its probability, or with --json one object a line with file, label, probability, scores and \
       probabilities. A picture that cannot be read is an error line and exit code 1 at the end.
 
+      A dual encoder (CLIP, SigLIP) needs no training: the label whose sentence is nearest to the \
+      picture wins, scores are its logits. Sentences come from --template or --imagenet-templates, \
+      their vectors are averaged.
+
       Examples:
         lorikeet classify --model stamps-vlm --adapter runs/stamps cat.png truck.png
         lorikeet classify --model stamps-vlm --labels animals,food --json cat.png
         lorikeet classify --model stamps-vlm --adapter runs/stamps \\
           --text "A gray cat."
+        lorikeet classify --model clip-vit-base-patch32 --labels cat,dog \\
+          --template "a photo of a {}." --template "a drawing of a {}." cat.png
       """)
 
   @OptionGroup(title: "Model options")
@@ -40,6 +46,19 @@ struct Classify: WorkingCommand {
   @Option(help: "What asks for the label (default: as the adapter was trained).")
   var prompt: String?
 
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: .init(
+      "Dual encoders: a sentence with {} in the label's place; may be given several times.",
+      valueName: "sentence"))
+  var template: [String] = []
+
+  @Flag(help: "Dual encoders: the 80 sentences of CLIP's authors.")
+  var imagenetTemplates = false
+
+  @Option(help: "Print this many labels, likeliest first.")
+  var top = 1
+
   @Flag(help: "Print one JSON object a line.")
   var json = false
 
@@ -56,6 +75,10 @@ struct Classify: WorkingCommand {
 
   func validate() throws {
     if images.isEmpty, text == nil { throw ValidationError("expected an IMAGE or --text") }
+    if top < 1 { throw ValidationError("--top is \(top), expected 1 or more") }
+    if let wrong = template.first(where: { !$0.contains("{}") }) {
+      throw ValidationError("--template \"\(wrong)\" has no {} in the label's place")
+    }
     if labels != nil {
       guard labelList.count > 1 else {
         throw ValidationError("--labels needs at least two labels, separated by commas")
@@ -67,6 +90,13 @@ struct Classify: WorkingCommand {
   }
 
   func work() throws {
+    let directory = try ModelSource.directory(pipelineOptions.model)
+    if try ModelDirectory(directory).isDualEncoder() {
+      return try classifyZeroShot(directory)
+    }
+    guard template.isEmpty, !imagenetTemplates else {
+      throw ConfigurationError(path: directory, "is no dual encoder, which --template needs")
+    }
     let pipeline = try pipelineOptions.open()
     try prune.apply(to: pipeline)
     let labels = labels == nil ? pipeline.settings.labels : labelList
@@ -98,21 +128,60 @@ struct Classify: WorkingCommand {
       throw ConfigurationError(path: path ?? "--text", "the prompt is empty")
     }
     let scores = try pipeline.scores(of: labels, after: prompt)
-    let probabilities = Likelihood.softmax(scores)
-    guard let best = scores.indices.max(by: { scores[$0] < scores[$1] }) else { return }
+    try print(path, labels, scores, Likelihood.softmax(scores))
+  }
+
+  private func classifyZeroShot(_ directory: String) throws {
+    guard text == nil, prune.prune == nil, prompt == nil else {
+      throw ConfigurationError(
+        path: directory, "is a dual encoder; --text, --prompt and --prune are for language models")
+    }
+    let labels = labelList
+    guard !labels.isEmpty else {
+      throw ConfigurationError(path: directory, "knows no labels; give --labels")
+    }
+    let pipeline = try DualPipeline(
+      model: directory, adapter: pipelineOptions.adapter.map { ModelSource.adapter($0) })
+    var templates = template + (imagenetTemplates ? PromptTemplates.imageNet : [])
+    if templates.isEmpty { templates = [pipeline.standardTemplate] }
+    let vectors = try pipeline.labelEmbeddings(labels, templates: templates)
+    try PreparedPictures(paths: images) {
+      try pipeline.pictures.pixels($0, name: $1)
+    }.withBatches { _, pictures in
+      let rows = pipeline.pictures.embeddings(of: pictures.map(\.prepared))
+      let logits = pipeline.model.logits(images: rows, texts: vectors)
+      for (row, picture) in pictures.enumerated() {
+        let scores = logits.rows(row..<row + 1).values
+        try print(picture.path, labels, scores, pipeline.probabilities(scores))
+      }
+    }
+  }
+
+  private func print(
+    _ path: String?, _ labels: [String], _ scores: [Float], _ probabilities: [Float]
+  ) throws {
+    let order = scores.indices.sorted { (scores[$0], $1) > (scores[$1], $0) }
+    guard let best = order.first else { return }
     guard json else {
-      let share = String(format: "%.3f", probabilities[best])
-      return try StandardOutput.line((path.map { $0 + ": " } ?? "") + "\(labels[best]) (\(share))")
+      let words = order.prefix(top).map {
+        "\(labels[$0]) (\(String(format: "%.3f", probabilities[$0])))"
+      }
+      return try StandardOutput.line(
+        (path.map { $0 + ": " } ?? "") + words.joined(separator: ", "))
     }
     func object(_ values: [Float]) -> JSONLine.Value {
       .object(JSONLine(zip(labels, values).map { (key: $0, value: .float($1)) }))
     }
-    try StandardOutput.line([
+    var line: JSONLine = [
       "file": path.map { .string($0) } ?? .null,
       "label": .string(labels[best]),
       "probability": .float(probabilities[best]),
-      "scores": object(scores),
-      "probabilities": object(probabilities),
-    ])
+    ]
+    if top > 1 {
+      line.append("labels", .array(order.prefix(top).map { .string(labels[$0]) }))
+    }
+    line.append("scores", object(scores))
+    line.append("probabilities", object(probabilities))
+    try StandardOutput.line(line)
   }
 }

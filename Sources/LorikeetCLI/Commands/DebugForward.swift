@@ -14,6 +14,7 @@ struct DebugForward: WorkingCommand {
         vision-language:  the same and image_features
         image encoders:   last_hidden_state, pooler_output, hidden.penultimate,
                           attention.penultimate, attention.last
+        dual encoders:    logits_per_image, image_embeds, text_embeds
         with an adapter:  trainable_parameters, too
 
       Examples:

@@ -15,23 +15,38 @@ struct PictureBatches {
     guard pipeline.model.vision != nil else {
       throw ConfigurationError(path: paths.first ?? "model", "the model takes no pictures")
     }
+    try PreparedPictures(paths: paths) { try pipeline.processor.pixels($0, name: $1) }
+      .withBatches { start, pictures in
+        // The picture's place among the arguments seeds methods that draw.
+        let seeds = pictures.indices.map { UInt64(start + $0) }
+        let features = try pipeline.features(of: pictures.map(\.prepared), seeds: seeds)
+        try body(zip(pictures, features).map { ($0.path, $1) })
+      }
+  }
+}
+
+/// Opens pictures batch by batch and prepares each. One that cannot be opened is an error line; the
+/// others go on.
+struct PreparedPictures<Prepared> {
+  let paths: [String]
+  let prepare: (Image, String) throws -> Prepared
+
+  /// Calls `body` with the place of each batch among the paths, and its pictures that open.
+  ///
+  /// - Throws: `ExitCode` at the end if any did not.
+  func withBatches(_ body: (Int, [(path: String, prepared: Prepared)]) throws -> Void) throws {
     var failed = false
     for start in stride(from: 0, to: paths.count, by: Pipeline.picturesPerBatch) {
-      var opened: [(path: String, pixels: Tensor)] = []
+      var opened: [(path: String, prepared: Prepared)] = []
       for path in paths[start..<min(start + Pipeline.picturesPerBatch, paths.count)] {
         do {
-          let image = try Image(contentsOf: path)
-          opened.append((path, try pipeline.processor.pixels(image, name: path)))
+          opened.append((path, try prepare(try Image(contentsOf: path), path)))
         } catch let error as ImageError {
           StandardError.line("error: \(error)")
           failed = true
         }
       }
-      guard !opened.isEmpty else { continue }
-      // The picture's place among the arguments seeds methods that draw.
-      let seeds = opened.indices.map { UInt64(start + $0) }
-      let features = try pipeline.features(of: opened.map(\.pixels), seeds: seeds)
-      try body(zip(opened, features).map { ($0.path, $1) })
+      if !opened.isEmpty { try body(start, opened) }
     }
     if failed { throw ExitCode(Failure.workFailed) }
   }
