@@ -76,6 +76,12 @@ let package = Package(
       ]),
     library("Training", ["LorikeetVisionLanguage", "LorikeetDatasets"], [logging, yams, crypto]),
     library("Evaluation", ["LorikeetVisionLanguage", "LorikeetDatasets"], [logging]),
+    .target(
+      name: "LorikeetBenchmarks",
+      dependencies: [
+        "CLorikeetKernels", "COpenBLAS", "LorikeetTraining", "LorikeetVisionLanguage",
+        "LorikeetDatasets",
+      ], swiftSettings: strict),
     library(
       "Registry",
       ["LorikeetCheckpoints", "LorikeetTokenizers", "LorikeetImages", "LorikeetDatasets"],
@@ -90,7 +96,9 @@ let package = Package(
         "LorikeetEvaluation", "LorikeetRegistry",
       ], swiftSettings: strict),
     .executableTarget(
-      name: "LorikeetCLI", dependencies: ["Lorikeet", arguments, logging], swiftSettings: strict),
+      name: "LorikeetCLI",
+      dependencies: ["Lorikeet", "LorikeetBenchmarks", arguments, logging],
+      swiftSettings: strict),
 
     .executableTarget(
       name: "make-dataset",
@@ -109,6 +117,6 @@ let package = Package(
     tests("VisionEncoders"), tests("TextDecoders"), tests("Projectors"),
     tests("Adapters", ["LorikeetTextDecoders"]), tests("TokenPruning"), tests("MissingModality"),
     tests("VisionLanguage"), tests("Training"), tests("Evaluation"), tests("Registry"),
-    tests("CLI"),
+    tests("Benchmarks"), tests("CLI"),
   ]
 )

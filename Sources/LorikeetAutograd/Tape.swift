@@ -8,18 +8,21 @@ public import LorikeetTensors
 public final class Tape {
   /// Whether operators leave what their gradients need.
   public let isRecording: Bool
-  private var steps: [(output: Variable, backward: (Tensor) -> Void)] = []
-
+  /// Told of every operator, if there is one.
+  public let profiler: Profiler?
   /// Whether blocks are computed again for their gradients instead of kept: see `recompute`.
   public let recomputesBlocks: Bool
 
-  public init(isRecording: Bool, recomputesBlocks: Bool = false) {
+  public init(isRecording: Bool, recomputesBlocks: Bool = false, profiler: Profiler? = nil) {
     self.isRecording = isRecording
     self.recomputesBlocks = recomputesBlocks
+    self.profiler = profiler
   }
 
+  private var steps: [(output: Variable, profile: Int, backward: (Tensor) -> Void)] = []
+
   /// A tape for a block within this one.
-  func inner() -> Tape { Tape(isRecording: true) }
+  func inner() -> Tape { Tape(isRecording: true, profiler: profiler) }
 
   /// A tape for inference.
   public static var inference: Tape { Tape(isRecording: false) }
@@ -29,14 +32,17 @@ public final class Tape {
   /// - Parameters:
   ///   - value: the result.
   ///   - inputs: the variables that the result depends on.
+  ///   - function: the operator, for the profiler.
   ///   - backward: takes the gradient by the result and accumulates those by the inputs; kept only
   ///     if some input needs a gradient.
   package func output(
-    _ value: Tensor, from inputs: [Variable?], backward: @escaping (Tensor) -> Void
+    _ value: Tensor, from inputs: [Variable?], function: StaticString = #function,
+    backward: @escaping (Tensor) -> Void
   ) -> Variable {
+    let profile = profiler?.forward(function.description) ?? -1
     let isNeeded = needsGradient(inputs)
     let output = Variable(value, requiresGradient: isNeeded)
-    if isNeeded { steps.append((output, backward)) }
+    if isNeeded { steps.append((output, profile, backward)) }
     return output
   }
 
@@ -54,6 +60,7 @@ public final class Tape {
     loss.accumulate(seed ?? Tensor(repeating: 1, loss.shape))
     while let step = steps.popLast() {
       if let gradient = step.output.takeGradient() { step.backward(gradient) }
+      profiler?.backward(step.profile)
     }
   }
 }

@@ -24,6 +24,9 @@ public struct LayerScope {
     case checkpoint(CheckpointReader)
     /// New weights, drawn from a seed and the parameter's name.
     case random(seed: UInt64)
+    /// New weights of the right spread, some numbers over and over: for measuring large models, whose
+    /// numbers take long to draw.
+    case repeating(seed: UInt64)
   }
 
   public let index: ModuleIndex
@@ -105,6 +108,11 @@ public struct LayerScope {
     case .random(let seed):
       var stream = RandomStream.derive(seed: seed, label: storedName)
       parameter = Parameter(name: storedName, initial.tensor(shape, &stream))
+    case .repeating(let seed):
+      var stream = RandomStream.derive(seed: seed, label: storedName)
+      // A prime, so that rows of usual widths differ.
+      let block = initial.tensor([min(shape.count, 65_537)], &stream)
+      parameter = Parameter(name: storedName, Self.repeated(block, shape))
     }
     index.enter(parameter, modulePath: Self.join(modulePath, name))
     return parameter
@@ -133,6 +141,17 @@ public struct LayerScope {
       count = product
     }
     return shape
+  }
+
+  /// The values of a block over and over.
+  private static func repeated(_ block: Tensor, _ shape: Shape) -> Tensor {
+    guard block.count < shape.count else { return block.reshaped(shape) }
+    var values: [Float] = []
+    values.reserveCapacity(shape.count + block.count)
+    let part = block.values
+    while values.count < shape.count { values += part }
+    values.removeLast(values.count - shape.count)
+    return Tensor(values, shape)
   }
 
   static func join(_ path: String, _ name: String) -> String {

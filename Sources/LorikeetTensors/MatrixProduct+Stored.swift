@@ -70,6 +70,7 @@ package func matrixProduct(
       x, lda: ldx, transposed: false, x, ldb: max(n, k), transposed: transposed, into: y, ldc: ldy,
       m: m, n: n, k: 0, alpha: alpha, beta: beta)
   }
+  WorkCounter.addProduct(m: m, n: n, k: k)
   let pool = ThreadPool.shared
   // Each task owns columns of Y, whole blocks of them.
   let unit = max(32, w.dtype.blockElements)

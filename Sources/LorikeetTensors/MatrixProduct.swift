@@ -15,6 +15,7 @@ package func matrixProduct(
   into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int,
   alpha: Float = 1, beta: Float = 0
 ) {
+  WorkCounter.addProduct(m: m, n: n, k: k)
   if !transposeA, m <= ThinProduct.mostRows(transposed: transposeB, .float32) {
     ThinProduct.run(
       a, lda: lda, b, ldb: ldb, transposed: transposeB, into: c, ldc: ldc, m: m, n: n, k: k,

@@ -41,7 +41,7 @@ public final class Trainer {
   private let source: String
   private let training: Part
   private let validation: Part?
-  private let optimizer: AdamW
+  private let work: TrainingStep
   private let schedule: LearningRateSchedule
   private let report: (String) -> Void
   private var state = TrainingState()
@@ -73,9 +73,7 @@ public final class Trainer {
     self.report = report
     // Before the pictures are encoded, which may take long.
     if !resume { try run.requireFree() }
-    optimizer = AdamW(
-      setup.groups, beta1: recipe.adamBeta1, beta2: recipe.adamBeta2,
-      epsilon: recipe.adamEpsilon, weightDecay: recipe.weightDecay)
+    work = TrainingStep(recipe, pipeline, setup.groups)
     schedule = LearningRateSchedule(
       recipe.lrSchedulerType, warmupSteps: recipe.warmupSteps, steps: recipe.maxSteps)
     pipeline.settings.labels = data.labels
@@ -122,7 +120,7 @@ public final class Trainer {
         }
         parameter.replace(with: Kernels.copy(tensor.tensor()))
       }
-      if let name = optimizer.restore({ saved.optimizer[$0] }) {
+      if let name = work.optimizer.restore({ saved.optimizer[$0] }) {
         throw TrainingError.run(path: saved.optimizer.source, reason: "\(name) is misshapen")
       }
       report("resumed at step \(state.step)")
@@ -217,31 +215,15 @@ public final class Trainer {
       parameter.isTrainable = !isProjectorOnly || name.contains("multi_modal_projector")
     }
     let drawn = batches.map { batch in batch.map { training.examples.draw($0, &random) } }
-    var tapes: [(tape: Tape, sequences: [TokenSequence])] = []
+    var parts: [TrainingBatch] = []
     for examples in drawn {
-      let tape = Tape(isRecording: true)
+      let tape = work.makeTape()
       let sequences = try sequences(
         examples, in: training, tape: tape, isTraining: true, &random)
-      if !sequences.isEmpty { tapes.append((tape, sequences)) }
+      if !sequences.isEmpty { parts.append(TrainingBatch(tape: tape, sequences: sequences)) }
     }
-    let tokens = tapes.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + $1.answer.count } }
-    var total = 0.0
-    for (tape, sequences) in tapes {
-      let batch = pipeline.model.pack(
-        sequences, missing: pipeline.missing, positions: pipeline.settings.prunedPositions,
-        tape: tape, isTraining: true, random: RandomStream(seed: random.next()))
-      let (loss, losses) = pipeline.model.loss(
-        batch, weight: 1 / Float(max(tokens, 1)), tape: tape, isTraining: true,
-        random: RandomStream(seed: random.next()))
-      total += losses.reduce(0) { $0 + Double($1) }
-      tape.backward(from: loss)
-    }
-    let norm = optimizer.gradientNorm()
-    guard total.isFinite, norm.isFinite else { throw TrainingError.diverged(step: state.step + 1) }
-    let scale =
-      recipe.maxGradNorm > 0 && norm > recipe.maxGradNorm ? recipe.maxGradNorm / norm : 1
-    optimizer.step(factor: schedule.factor(at: state.step), gradientScale: scale)
-    return (total / Double(max(tokens, 1)), norm)
+    return try work.run(
+      parts, number: state.step + 1, factor: schedule.factor(at: state.step), random: &random)
   }
 
   /// The sequences of some examples, but for those whose picture cannot be read; pictures come from
@@ -400,7 +382,7 @@ public final class Trainer {
   private func saveCheckpoint() throws {
     try run.save(
       state, parameters: setup.parameters.map { ($0.name, $0.parameter.stored) },
-      optimizer: optimizer.state, limit: recipe.saveTotalLimit)
+      optimizer: work.optimizer.state, limit: recipe.saveTotalLimit)
   }
 }
 

@@ -42,6 +42,14 @@ public final class Pipeline {
     }
   }
 
+  /// Takes a model that is in memory.
+  public init(_ model: VisionLanguageModel, _ processor: Processor) {
+    self.model = model
+    self.processor = processor
+    settings = TaskSettings()
+    missing = DropRows()
+  }
+
   private func readStandIns(_ path: String) throws -> [Modality: Tensor] {
     let file = try SafetensorsFile(path: path)
     var tokens: [Modality: Tensor] = [:]

@@ -89,6 +89,7 @@ extension Kernels {
     record: inout AttentionRecord
   ) -> Tensor {
     check(q, k, v, segments, shape)
+    WorkCounter.addAttention(products: 2, segments, shape)
     let (queries, keys) = (q.rows, k.rows)
     let (qWidth, kWidth, d) = (q.width, k.width, shape.headWidth)
     var output = Tensor(uninitialized: q.shape)
@@ -185,6 +186,7 @@ extension Kernels {
     segments: [AttentionSegment], shape: AttentionShape
   ) -> (q: Tensor, k: Tensor, v: Tensor) {
     check(q, k, v, segments, shape)
+    WorkCounter.addAttention(products: 5, segments, shape)
     let queries = q.rows
     let (qWidth, kWidth, d) = (q.width, k.width, shape.headWidth)
     let group = shape.heads / shape.keyHeads

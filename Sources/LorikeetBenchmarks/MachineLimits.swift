@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLorikeetKernels
+internal import Foundation
+package import LorikeetTensors
+
+/// What the machine can do at most, measured: multiplications and additions in registers alone, and
+/// memory read in order. Each is the best of several tries.
+package struct MachineLimits: Sendable {
+  package var processor: String
+  /// The instruction set in use.
+  package var instructionSet: String
+  package var threads: Int
+  /// Floating-point operations a second, with one thread and with all of the pool.
+  package var operationsOneThread: Double
+  package var operations: Double
+  /// Bytes read a second, with one thread and with all of the pool.
+  package var bandwidthOneThread: Double
+  package var bandwidth: Double
+
+  /// Measures for a second or so.
+  package static func measure() -> MachineLimits {
+    let threads = ThreadPool.shared.threads
+    let one = best(of: 50) { _ in multiplyAdd(threads: 1) }
+    // As long as the threads do not have a processor each, there is hope that they will.
+    let enough = 0.85 * Double(threads) * one
+    let all =
+      threads > 1 ? best(of: 2000, until: enough) { _ in multiplyAdd(threads: threads) } : one
+    let memory = MappedMemory()
+    let readOne = best(of: 40) { read(memory, window: $0, threads: 1) }
+    let readAll =
+      threads > 1 ? best(of: 400) { read(memory, window: $0, threads: threads) } : readOne
+    return MachineLimits(
+      processor: processorName, instructionSet: MatrixProductEngine.instructionSet,
+      threads: threads, operationsOneThread: one, operations: max(one, all),
+      bandwidthOneThread: readOne, bandwidth: max(readOne, readAll))
+  }
+
+  /// The measurement as a line of JSON.
+  package var line: JSONLine {
+    [
+      "work": "machine", "processor": .string(processor),
+      "instruction_set": .string(instructionSet), "threads": .int(threads),
+      "fma_gflops_one_thread": .double(operationsOneThread / 1e9),
+      "fma_gflops": .double(operations / 1e9),
+      "read_gb_per_second_one_thread": .double(bandwidthOneThread / 1e9),
+      "read_gb_per_second": .double(bandwidth / 1e9),
+    ]
+  }
+
+  /// Tries are short, so that some of them fall between what other programs do.
+  private static func best(
+    of tries: Int, until enough: Double = .infinity, _ rate: (Int) -> Double
+  ) -> Double {
+    var best = 0.0
+    for attempt in 0..<tries {
+      best = max(best, rate(attempt))
+      if best >= enough { break }
+    }
+    return best
+  }
+
+  private static func multiplyAdd(threads: Int) -> Double {
+    let rounds = 200_000
+    let total = UnsafeMutablePointer<Double>.allocate(capacity: threads)
+    defer { total.deallocate() }
+    let seconds = Repetitions.seconds {
+      nonisolated(unsafe) let total = total
+      onThreads(threads) { thread in
+        var sink: Float = 0
+        total[thread] = lk_multiply_add_rounds(rounds, &sink)
+      }
+    }
+    return (0..<threads).reduce(0) { $0 + total[$1] } / seconds
+  }
+
+  /// Reads one window after the other; by the time that one comes again, no cache has any of it.
+  private static func read(_ memory: MappedMemory, window: Int, threads: Int) -> Double {
+    guard let base = memory.base else { return 0 }
+    let bytes = MappedMemory.bytes / MappedMemory.windows
+    let start = UnsafeRawPointer(base) + window % MappedMemory.windows * bytes
+    let sums = UnsafeMutablePointer<UInt64>.allocate(capacity: threads)
+    defer { sums.deallocate() }
+    let seconds = Repetitions.seconds {
+      nonisolated(unsafe) let (start, sums) = (start, sums)
+      onThreads(threads) { thread in
+        let part = ThreadPool.part(thread, of: threads, count: bytes / 512)
+        sums[thread] = lk_read_in_order(start + part.lowerBound * 512, part.count * 512)
+      }
+    }
+    return Double(bytes) / seconds
+  }
+
+  /// Calls `body` once on each of some threads at the same time.
+  private static func onThreads(_ threads: Int, _ body: @Sendable (Int) -> Void) {
+    if threads == 1 { body(0) } else { ThreadPool.shared.run(threads, body) }
+  }
+
+  private static var processorName: String {
+    let lines = ProcessFile.read("/proc/cpuinfo")?.split(separator: "\n") ?? []
+    let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last
+    return name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+  }
+}
+
+/// Much more memory than any cache holds, for as long as the object lives.
+private final class MappedMemory {
+  static let bytes = 512 << 20
+  static let windows = 16
+  let base: UnsafeMutableRawPointer? = lk_map_memory(MappedMemory.bytes)
+
+  deinit { if let base { lk_unmap_memory(base, MappedMemory.bytes) } }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import LorikeetAutograd
+internal import LorikeetTensors
+internal import LorikeetTextDecoders
+internal import LorikeetTokenPruning
+internal import LorikeetTraining
+internal import LorikeetVisionEncoders
+internal import LorikeetVisionLanguage
+
+/// Times the step that the trainer takes, on pixels and tokens drawn from a seed.
+package struct TrainBenchmark {
+  package struct Options: Sendable {
+    package var batch = 8
+    /// Visual tokens of each picture before pruning.
+    package var visualTokens = 256
+    package var textTokens = 32
+    package var prune: String?
+    /// Whether pictures went through the encoder before.
+    package var cachesFeatures = false
+    package var encoderLoRA = false
+    package var rank = 8
+    /// More keys of a training recipe, as KEY=VALUE.
+    package var changes: [String] = []
+    package var repetitions = Repetitions(warmUp: 2, count: 5)
+    package var profiles = false
+    package var seed: UInt64 = 0
+
+    package init() {}
+
+    /// The recipe of plain LoRA on all linear layers of the decoder, with a trained projector.
+    func recipe() throws -> TrainingRecipe {
+      var keys = [
+        "r=\(rank)", "lora_alpha=\(2 * rank)", "routing=shared", "missing=drop",
+        "per_device_train_batch_size=\(batch)", "seed=\(seed)",
+      ]
+      if let prune { keys.append("prune=\"\(prune)\"") }
+      if encoderLoRA {
+        keys += ["encoder.train=lora", "encoder.target_modules=[q_proj, v_proj]"]
+      }
+      return try TrainingRecipe(path: nil, changes: keys + changes)
+    }
+
+    var settings: JSONLine {
+      [
+        "batch": .int(batch), "visual_tokens": .int(visualTokens), "text_tokens": .int(textTokens),
+        "prune": prune.map { .string($0) } ?? .null, "cached_features": .bool(cachesFeatures),
+        "encoder_lora": .bool(encoderLoRA), "rank": .int(rank),
+        "set": .array(changes.map { .string($0) }),
+      ]
+    }
+  }
+
+  /// What came out.
+  package struct Result {
+    package var measurement: MeasuredWork
+    /// Costs summed over the measured steps; empty unless asked for.
+    package var profile: [Profiler.Entry] = []
+    /// The steps that the profile covers.
+    package var steps: Int
+  }
+
+  private let options: Options
+  private let recipe: TrainingRecipe
+  private let pipeline: Pipeline
+  private let pruning: PruningSpecification?
+  private let setup: TrainingSetup
+  private let step: TrainingStep
+  private let profiler: Profiler?
+  private let name: String
+
+  /// - Throws: an error that says what does not fit: the number of tokens the model's context, say.
+  package init(_ model: BenchmarkModel, _ options: Options) throws {
+    self.options = options
+    recipe = try options.recipe()
+    pipeline = try model.open()
+    guard pipeline.model.vision != nil else {
+      throw BenchmarkError(
+        model.description, "takes no pictures; a vision-language model is needed")
+    }
+    let rows = options.visualTokens + options.textTokens
+    guard rows <= pipeline.model.decoder.contextLength else {
+      throw BenchmarkError(
+        model.description,
+        "\(rows) tokens a sample, but the context holds \(pipeline.model.decoder.contextLength)")
+    }
+    pruning = try options.prune.map { try PruningSpecification($0) }
+    setup = try TrainingSetup(recipe, pipeline, path: "bench train")
+    step = TrainingStep(recipe, pipeline, setup.groups)
+    profiler = options.profiles ? Profiler(section: "encoder") : nil
+    step.profiler = profiler
+    name = model.description
+  }
+
+  package func run() throws -> Result {
+    var random = RandomStream.derive(seed: options.seed, label: "bench train")
+    let answers = (0..<options.batch).map { _ in
+      (0..<options.textTokens).map { _ in random.index(below: pipeline.model.decoder.vocabulary) }
+    }
+    let pixels = pixels(&random)
+    let cached = options.cachesFeatures ? cachedFeatures(pixels) : nil
+    var number = 0
+    var (rows, operations) = (0, 0)
+    func take() throws {
+      number += 1
+      let before = WorkCounter.operations
+      profiler?.skip()
+      profiler?.section = "encoder"
+      let tape = step.makeTape()
+      let features =
+        cached
+        ?? pipeline.model.visualFeatures(
+          pixels, pruning: pruning, tape: tape, isTraining: true,
+          random: RandomStream(seed: random.next()))
+      rows = features.reduce(0) { $0 + $1.features.shape.rows + options.textTokens }
+      profiler?.section = "decoder"
+      let sequences = zip(features, answers).map {
+        TokenSequence(parts: [.image($0)], answer: $1)
+      }
+      _ = try step.run(
+        [TrainingBatch(tape: tape, sequences: sequences)], number: number, factor: 1,
+        random: &random)
+      operations = WorkCounter.operations - before
+    }
+    for _ in 0..<options.repetitions.warmUp { try take() }
+    profiler?.restart()
+    PeakMemory.reset()
+    let timing = try Repetitions(warmUp: 0, count: options.repetitions.count).time(take)
+    var settings: JSONLine = ["model": .string(name)]
+    settings.pairs += options.settings.pairs
+    settings.append("trained_values", .int(setup.count))
+    let measurement = MeasuredWork(
+      work: "train", name: "step", settings: settings, timing: timing,
+      operations: Double(operations),
+      numbers: [
+        ("samples_per_second", Double(options.batch) / timing.median),
+        ("tokens_per_second", Double(rows) / timing.median),
+      ], peakMemory: PeakMemory.bytes)
+    return Result(
+      measurement: measurement, profile: profiler?.entries ?? [],
+      steps: options.repetitions.count)
+  }
+
+  /// Noise in the shape of pictures that give the number of tokens asked for.
+  private func pixels(_ random: inout RandomStream) -> Tensor {
+    let patch = pipeline.model.vision?.encoder.patchSize ?? 1
+    let tokens = options.visualTokens
+    let rows = (1...tokens).last { $0 * $0 <= tokens && tokens.isMultiple(of: $0) } ?? 1
+    let block = (0..<65_537).map { _ in random.normal() }
+    let shape: Shape = [options.batch, 3, rows * patch, tokens / rows * patch]
+    return Tensor((0..<shape.count).map { block[$0 % block.count] }, shape)
+  }
+
+  /// Features as a cache has them, picture by picture so that little memory is needed.
+  private func cachedFeatures(_ pixels: Tensor) -> [VisualFeatures] {
+    let one = pixels.count / options.batch
+    let flat = pixels.reshaped([options.batch, one])
+    return (0..<options.batch).flatMap { image in
+      pipeline.model.visualFeatures(
+        flat.rows(image..<image + 1).reshaped([1, 3, pixels.shape[2], pixels.shape[3]]),
+        pruning: pruning)
+    }
+  }
+}
