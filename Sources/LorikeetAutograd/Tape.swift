@@ -33,16 +33,20 @@ public final class Tape {
   ///   - value: the result.
   ///   - inputs: the variables that the result depends on.
   ///   - function: the operator, for the profiler.
+  ///   - recompute: gives the result again, for results that are cheaper to compute than to keep.
   ///   - backward: takes the gradient by the result and accumulates those by the inputs; kept only
   ///     if some input needs a gradient.
   package func output(
     _ value: Tensor, from inputs: [Variable?], function: StaticString = #function,
-    backward: @escaping (Tensor) -> Void
+    recompute: (() -> Tensor)? = nil, backward: @escaping (Tensor) -> Void
   ) -> Variable {
     let profile = profiler?.forward(function.description) ?? -1
     let isNeeded = needsGradient(inputs)
     let output = Variable(value, requiresGradient: isNeeded)
-    if isNeeded { steps.append((output, profile, backward)) }
+    if isNeeded {
+      steps.append((output, profile, backward))
+      if let recompute { output.setRecompute(recompute) }
+    }
     return output
   }
 
@@ -60,6 +64,7 @@ public final class Tape {
     loss.accumulate(seed ?? Tensor(repeating: 1, loss.shape))
     while let step = steps.popLast() {
       if let gradient = step.output.takeGradient() { step.backward(gradient) }
+      step.output.forget()
       profiler?.backward(step.profile)
     }
   }

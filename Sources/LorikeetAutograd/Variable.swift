@@ -5,6 +5,8 @@ public import LorikeetTensors
 /// A tensor in a computation, with a gradient if it needs one.
 public final class Variable {
   private var content: Tensor?
+  /// Gives the value again after it was forgotten.
+  private var recompute: (() -> Tensor)?
   public let shape: Shape
   /// The sum of the gradients that reached the variable; nil before any has.
   public private(set) var gradient: Tensor?
@@ -19,14 +21,34 @@ public final class Variable {
   /// The value. Traps if an operator has computed in its place, or on a new value of another shape.
   public var value: Tensor {
     get {
-      guard let content else { preconditionFailure("Variable: the value \(shape) was used up") }
-      return content
+      if let content { return content }
+      guard let recompute else {
+        preconditionFailure("Variable: the value \(shape) was used up")
+      }
+      let again = recompute()
+      content = again
+      return again
     }
     _modify {
       guard content != nil else { preconditionFailure("Variable: the value \(shape) was used up") }
       yield &content!
       precondition(content!.shape == shape, "Variable: \(content!.shape) in place of \(shape)")
     }
+  }
+
+  /// Makes the value one that can be forgotten.
+  func setRecompute(_ recompute: @escaping () -> Tensor) { self.recompute = recompute }
+
+  /// Lets the memory of the value go if it can be computed again, as whoever asks for it then makes
+  /// happen. For values that are cheap to compute, once those who used them in the forward pass are
+  /// done.
+  public func forget() { if recompute != nil { content = nil } }
+
+  /// What gives the value later: by computing it again, or from where it is kept.
+  package var later: () -> Tensor {
+    if recompute != nil { return { self.value } }
+    let kept = value
+    return { kept }
   }
 
   /// Adds to the gradient. Does nothing for a variable that needs none.

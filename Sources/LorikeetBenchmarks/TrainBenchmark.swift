@@ -85,6 +85,7 @@ package struct TrainBenchmark {
         "\(rows) tokens a sample, but the context holds \(pipeline.model.decoder.contextLength)")
     }
     pruning = try options.prune.map { try PruningSpecification($0) }
+    pipeline.pruning = pruning
     setup = try TrainingSetup(recipe, pipeline, path: "bench train")
     step = TrainingStep(recipe, pipeline, setup.groups)
     profiler = options.profiles ? Profiler(section: "encoder") : nil
@@ -105,21 +106,25 @@ package struct TrainBenchmark {
       number += 1
       let before = WorkCounter.operations
       profiler?.skip()
-      profiler?.section = "encoder"
-      let tape = step.makeTape()
-      let features =
-        cached
-        ?? pipeline.model.visualFeatures(
-          pixels, pruning: pruning, tape: tape, isTraining: true,
-          random: RandomStream(seed: random.next()))
-      rows = features.reduce(0) { $0 + $1.features.shape.rows + options.textTokens }
-      profiler?.section = "decoder"
-      let sequences = zip(features, answers).map {
-        TokenSequence(parts: [.image($0)], answer: $1)
-      }
+      rows = 0
       _ = try step.run(
-        [TrainingBatch(tape: tape, sequences: sequences)], number: number, factor: 1,
-        random: &random)
+        rows: Array(
+          repeating: pipeline.expectedVisualTokens(pixels.shape) + options.textTokens,
+          count: options.batch),
+        number: number, factor: 1, random: &random
+      ) { samples, tape, random in
+        profiler?.section = "encoder"
+        let features =
+          cached.map { Array($0[samples]) }
+          ?? pipeline.model.visualFeatures(
+            Self.pictures(pixels, samples), pruning: pruning, tape: tape, isTraining: true,
+            random: RandomStream(seed: random.next()))
+        rows += features.reduce(0) { $0 + $1.features.shape.rows + options.textTokens }
+        profiler?.section = "decoder"
+        return zip(features, answers[samples]).map {
+          TokenSequence(parts: [.image($0)], answer: $1)
+        }
+      }
       operations = WorkCounter.operations - before
     }
     for _ in 0..<options.repetitions.warmUp { try take() }
@@ -151,14 +156,17 @@ package struct TrainBenchmark {
     return Tensor((0..<shape.count).map { block[$0 % block.count] }, shape)
   }
 
+  /// Some of the pictures.
+  private static func pictures(_ pixels: Tensor, _ range: Range<Int>) -> Tensor {
+    let flat = pixels.reshaped([pixels.shape[0], pixels.count / max(pixels.shape[0], 1)])
+    return flat.rows(range).reshaped([range.count, 3, pixels.shape[2], pixels.shape[3]])
+  }
+
   /// Features as a cache has them, picture by picture so that little memory is needed.
   private func cachedFeatures(_ pixels: Tensor) -> [VisualFeatures] {
-    let one = pixels.count / options.batch
-    let flat = pixels.reshaped([options.batch, one])
-    return (0..<options.batch).flatMap { image in
+    (0..<options.batch).flatMap { image in
       pipeline.model.visualFeatures(
-        flat.rows(image..<image + 1).reshaped([1, 3, pixels.shape[2], pixels.shape[3]]),
-        pruning: pruning)
+        Self.pictures(pixels, image..<image + 1), pruning: pruning)
     }
   }
 }

@@ -27,16 +27,18 @@ public struct GatedFeedForward {
 
   public func callAsFunction(_ x: Variable, _ context: ForwardContext) -> Variable {
     let tape = context.tape
+    let gated: Variable
     switch projections {
     case .separate(let gate, let up):
-      return down(tape.gated(activation, gate: gate(x, context), up: up(x, context)), context)
+      gated = tape.gated(activation, gate: gate(x, context), up: up(x, context))
     case .fused(let layer):
       let (both, inner) = (layer(x, context), layer.outputs / 2)
-      return down(
-        tape.gated(
-          activation, gate: tape.columns(both, 0..<inner),
-          up: tape.columns(both, inner..<2 * inner)), context)
+      gated = tape.gated(
+        activation, gate: tape.columns(both, 0..<inner), up: tape.columns(both, inner..<2 * inner))
     }
+    x.forget()
+    defer { gated.forget() }
+    return down(gated, context)
   }
 }
 

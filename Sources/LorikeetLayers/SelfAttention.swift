@@ -45,6 +45,7 @@ public struct SelfAttention {
   ) -> Variable {
     let tape = context.tape
     var (q, k, v) = projected(x, context)
+    x.forget()
     if let queryNorm { q = eachHead(q, queryNorm, context) }
     if let keyNorm { k = eachHead(k, keyNorm, context) }
     if let rotary {

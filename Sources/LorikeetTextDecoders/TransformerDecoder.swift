@@ -119,10 +119,10 @@ public final class TransformerDecoder: TextDecoder {
         var mixed = block.attention(
           block.attentionNorm(x, context), context, layer: index, rotary: rotary, record: &record)
         if let norm = block.attentionOutputNorm { mixed = norm(mixed, context) }
-        let x = tape.add(x, mixed)
+        let x = tape.add(x, using: mixed)
         var fed = block.feedForward(block.feedForwardNorm(x, context), context)
         if let norm = block.feedForwardOutputNorm { fed = norm(fed, context) }
-        return tape.add(x, fed)
+        return tape.add(x, using: fed)
       }
     }
     return norm(x, context)

@@ -88,6 +88,15 @@ public struct ExampleSource {
     return example(index, task, view: 0, lost: lost)
   }
 
+  /// About how many rows an example has in the decoder, told without its picture and the tokenizer.
+  func expectedRows(_ example: TrainingExample, visualTokens: Int) -> Int {
+    let sample = samples[example.sample]
+    let turns = sample.conversation?.prefix(2).map(\.text) ?? []
+    // A token has some four letters; prompts have a few tokens more.
+    let letters = ([sample.text].compactMap(\.self) + turns).reduce(0) { $0 + $1.utf8.count }
+    return (example.hasImage ? visualTokens : 0) + letters / 4 + 8
+  }
+
   /// The prompt and answer of an example.
   ///
   /// - Parameter features: of the example's picture; nil stands for a missing one.

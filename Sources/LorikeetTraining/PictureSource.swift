@@ -113,6 +113,19 @@ public final class PictureSource {
   private let augmentation = Augmentation(
     flipProbability: 0.5, cropScale: 0.7...1, brightness: 0.2, contrast: 0.2)
 
+  /// The pixels of the first picture that can be read; failures are left for later.
+  func first() -> Tensor? {
+    guard pipeline.model.vision != nil else { return nil }
+    for case let path? in samples.lazy.map(\.imagePath) {
+      if let image = try? Image(contentsOf: path),
+        let pixels = try? pipeline.processor.pixels(image, name: path)
+      {
+        return pixels
+      }
+    }
+    return nil
+  }
+
   /// The pixels of a view, `[1, 3, height, width]`; nil if the picture cannot be read.
   public func read(_ sample: Int, view: Int, strict: Bool) throws -> Tensor? {
     guard let path = samples[sample].imagePath else { return nil }

@@ -44,6 +44,8 @@ public final class Trainer {
   private let work: TrainingStep
   private let schedule: LearningRateSchedule
   private let report: (String) -> Void
+  /// About how many visual tokens a picture has.
+  private let visualTokens: Int
   private var state = TrainingState()
 
   /// A split with its pictures and examples.
@@ -106,6 +108,7 @@ public final class Trainer {
       throw TrainingError.data(path: recipe.data, reason: "no samples in the split train")
     }
     self.training = training
+    visualTokens = training.pictures.first().map { pipeline.expectedVisualTokens($0.shape) } ?? 0
     validation = try part("validation", views: 1)
     if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches {
       pipeline.model.vision?.projector.normalisation = FeatureNormalisation(training.pictures.all)
@@ -214,16 +217,16 @@ public final class Trainer {
     for (name, parameter) in setup.parameters {
       parameter.isTrainable = !isProjectorOnly || name.contains("multi_modal_projector")
     }
-    let drawn = batches.map { batch in batch.map { training.examples.draw($0, &random) } }
-    var parts: [TrainingBatch] = []
-    for examples in drawn {
-      let tape = work.makeTape()
-      let sequences = try sequences(
-        examples, in: training, tape: tape, isTraining: true, &random)
-      if !sequences.isEmpty { parts.append(TrainingBatch(tape: tape, sequences: sequences)) }
-    }
+    let examples = batches.joined().map { training.examples.draw($0, &random) }
     return try work.run(
-      parts, number: state.step + 1, factor: schedule.factor(at: state.step), random: &random)
+      rows: examples.map {
+        training.examples.expectedRows($0, visualTokens: visualTokens)
+      },
+      number: state.step + 1, factor: schedule.factor(at: state.step), random: &random
+    ) { chosen, tape, random in
+      try sequences(
+        Array(examples[chosen]), in: training, tape: tape, isTraining: true, &random)
+    }
   }
 
   /// The sequences of some examples, but for those whose picture cannot be read; pictures come from

@@ -53,6 +53,8 @@ extension TrainingRecipe {
       .perDeviceTrainBatchSize, standard.perDeviceTrainBatchSize)
     self.gradientAccumulationSteps = try value(
       .gradientAccumulationSteps, standard.gradientAccumulationSteps)
+    self.gradientCheckpointing = try value(
+      .gradientCheckpointing, standard.gradientCheckpointing)
     self.maxSteps = try value(.maxSteps, standard.maxSteps)
     self.maxMinutes = try values.decodeIfPresent(Double.self, forKey: .maxMinutes)
     self.evalSteps = try value(.evalSteps, standard.evalSteps)

@@ -104,6 +104,7 @@ public struct TrainingRecipe: Sendable, Equatable, Codable {
   public var adamEpsilon = 1e-8
   public var perDeviceTrainBatchSize = 8
   public var gradientAccumulationSteps = 1
+  public var gradientCheckpointing = false
   public var maxSteps = 500
   public var maxMinutes: Double?
 
@@ -149,6 +150,7 @@ public struct TrainingRecipe: Sendable, Equatable, Codable {
     case adamEpsilon = "adam_epsilon"
     case perDeviceTrainBatchSize = "per_device_train_batch_size"
     case gradientAccumulationSteps = "gradient_accumulation_steps"
+    case gradientCheckpointing = "gradient_checkpointing"
     case maxSteps = "max_steps"
     case maxMinutes = "max_minutes"
     case evalSteps = "eval_steps"

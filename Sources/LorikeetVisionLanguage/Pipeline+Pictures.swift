@@ -3,10 +3,29 @@
 internal import LorikeetLayers
 public import LorikeetTensors
 internal import LorikeetTokenPruning
+internal import LorikeetVisionEncoders
 
 extension Pipeline {
   /// Pictures that go through the encoder together, the fastest for small encoders.
   public static var picturesPerBatch: Int { 8 }
+
+  /// The number of visual tokens of a picture after pruning, or about it where a method keeps more of
+  /// some pictures than of others; 0 for a language model.
+  ///
+  /// - Parameter pixels: the shape of the picture's pixels, `[1, 3, height, width]`.
+  public func expectedVisualTokens(_ pixels: Shape) -> Int {
+    guard let vision = model.vision else { return 0 }
+    let grid = (
+      rows: pixels[2] / vision.encoder.patchSize, columns: pixels[3] / vision.encoder.patchSize
+    )
+    let patches = grid.rows * grid.columns
+    let prefix = vision.selection == .full ? vision.encoder.prefixTokens : 0
+    guard let pruning else { return prefix + patches }
+    let significance = pruning.needsSignificance ? Array(repeating: Float(1), count: patches) : nil
+    let pruned = pruning.pruner.prune(
+      PruningInput(significance: significance, grid: grid, random: RandomStream(seed: 0)))
+    return prefix + pruned.kept.count
+  }
 
   /// The visual tokens of several pictures, pruned as the pipeline is set to.
   ///

@@ -24,7 +24,8 @@ extension Tape {
   /// f(gate) up, the gated linear unit (Shazeer, "GLU variants improve transformer", 2020).
   public func gated(_ activation: Activation, gate: Variable, up: Variable) -> Variable {
     let (gateValue, upValue) = (gate.value, up.value)
-    return output(Kernels.gated(activation, gate: gateValue, up: upValue), from: [gate, up]) { g in
+    let compute = { Kernels.gated(activation, gate: gateValue, up: upValue) }
+    return output(compute(), from: [gate, up], recompute: compute) { g in
       // y = f(gate) up: dgate = g up f'(gate), dup = g f(gate)
       let parts = Kernels.gatedBackward(activation, gate: gateValue, up: upValue, gradient: g)
       gate.accumulate(parts.gate)

@@ -11,6 +11,17 @@ extension Tape {
     }
   }
 
+  /// a + b, element by element. The memory of b is used again for the result: b must not be read after
+  /// this.
+  public func add(_ a: Variable, using b: Variable) -> Variable {
+    var sum = b.takeValue()
+    Kernels.accumulate(a.value, into: &sum)
+    return output(sum, from: [a, b]) { g in
+      a.accumulate(g)
+      b.accumulate(g)
+    }
+  }
+
   /// x + s f with one factor s a column, as LayerScale has it (Touvron et al., "Going deeper with
   /// image transformers", 2021, eq. 4).
   ///

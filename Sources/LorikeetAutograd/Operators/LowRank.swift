@@ -17,12 +17,12 @@ extension Tape {
     dropout: DropoutMask? = nil
   ) -> Variable {
     let term = LowRankTerm(a: a.value, b: b.value, scale: scale, runs: runs, dropout: dropout)
-    let input = x.value
+    let input = x.later
     var result = y.takeValue()
-    let hidden = term.add(to: &result, input)
+    let hidden = term.add(to: &result, x.value)
     return output(result, from: [y, x, a, b]) { g in
       let gradients = x.updateGradient(whole: term.coversAll(of: g.rows)) { dx, isFresh in
-        term.backward(g, input, hidden: hidden, inputGradient: dx, isFresh: isFresh)
+        term.backward(g, input(), hidden: hidden, inputGradient: dx, isFresh: isFresh)
       }
       a.accumulate(gradients.a)
       b.accumulate(gradients.b)

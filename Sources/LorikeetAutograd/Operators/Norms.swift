@@ -15,7 +15,8 @@ extension Tape {
     var w = weight.value
     if offset != 0 { Kernels.accumulate(Tensor(repeating: offset, w.shape), into: &w) }
     let (y, inverse) = Kernels.rmsNorm(input, weight: w, epsilon: epsilon)
-    return output(y, from: [x, weight]) { [w] g in
+    let again = { [w] in Kernels.rmsNorm(input, weight: w, epsilon: epsilon).0 }
+    return output(y, from: [x, weight], recompute: again) { [w] g in
       let gradients = Kernels.rmsNormBackward(
         g, x: input, weight: w, inverse: inverse, needsWeight: weight.requiresGradient)
       x.accumulate(gradients.x)
