@@ -4,6 +4,7 @@
 #   make test      runs every test
 #   make build     builds the command, .build/release/lorikeet
 #   make install   copies it to PREFIX/bin (/usr/local unless told otherwise)
+#   make compare   holds it against PyTorch and others; WORKS=train,decode chooses (Benchmarks/README.md)
 #   make format    lays out the Swift sources; make lint only checks them
 #   make clean     removes what was built
 #
@@ -18,7 +19,7 @@ SOURCES = Package.swift Sources Tests Examples
 COMMAND = lorikeet
 
 .DEFAULT_GOAL := build
-.PHONY: demo test build install format lint clean toolchain libraries
+.PHONY: demo test build install compare format lint clean toolchain libraries
 
 demo: build
 	./Examples/demo.sh
@@ -33,6 +34,9 @@ build: toolchain libraries
 install: build
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 .build/release/$(COMMAND) "$(DESTDIR)$(PREFIX)/bin/$(COMMAND)"
+
+compare: build
+	python3 Benchmarks/compare.py --works "$(WORKS)"
 
 format:
 	$(SWIFT) format format --in-place --recursive $(SOURCES)

@@ -27,7 +27,8 @@ except ImportError:
 model = LlavaForConditionalGeneration.from_pretrained(options.model, dtype=torch.float32).eval()
 tokenizer = AutoTokenizer.from_pretrained(options.model)
 processor = Processor.from_pretrained(options.model)
-patches = (224 // model.config.vision_config.patch_size) ** 2
+prefix = 0 if model.config.vision_feature_select_strategy == "full" else 1
+patches = (224 // model.config.vision_config.patch_size) ** 2 + 1 - prefix
 
 
 def caption():

@@ -46,7 +46,9 @@ inner = llava.model
 trained = [p for p in model.parameters() if p.requires_grad]
 optimizer = torch.optim.AdamW(trained, lr=1e-4)
 
-patches = (224 // llava.config.vision_config.patch_size) ** 2
+# Encoders with a class token may leave it out.
+prefix = 0 if llava.config.vision_feature_select_strategy == "full" else 1
+patches = (224 // llava.config.vision_config.patch_size) ** 2 + 1 - prefix
 pixels = torch.randn(options.batch, 3, 224, 224)
 image = torch.full((options.batch, patches), llava.config.image_token_index)
 words = torch.randint(0, llava.config.text_config.vocab_size - 1, (options.batch, options.text_tokens))
@@ -55,7 +57,7 @@ labels = torch.cat([torch.full_like(image, -100), words], 1)
 
 
 def features():
-    return inner.vision_tower(pixel_values=pixels).last_hidden_state[:, 1:]
+    return inner.vision_tower(pixel_values=pixels).last_hidden_state[:, prefix:]
 
 
 with torch.no_grad():

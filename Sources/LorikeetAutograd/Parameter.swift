@@ -64,6 +64,10 @@ public final class Parameter {
     }
   }
 
+  /// Holds the value in another type from now on, as a frozen parameter does. Traps on a type that it
+  /// cannot be converted to.
+  package func convert(to dtype: DType) { content = .stored(stored.converted(to: dtype)) }
+
   /// Puts another value in place of the present one. Traps if the shapes differ.
   public func replace(with value: Tensor) {
     precondition(value.shape == shape, "Parameter \(name): \(value.shape) for \(shape)")

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 internal import LorikeetLayers
+package import LorikeetTensors
+internal import LorikeetTextDecoders
 internal import LorikeetTokenizers
 package import LorikeetVisionLanguage
 
@@ -23,11 +26,17 @@ package enum DecoderShape: String, CaseIterable, Sendable {
     }
   }
 
-  /// A configuration of this size in the Llama family, whose blocks do the same work.
+  private var family: String {
+    switch self {
+    case .smolLM2Small, .smolLM2Medium: "llama"
+    case .qwen2Small, .qwen2Medium: "qwen2"
+    }
+  }
+
   func configuration(layers: Int?) -> String {
     let (width, inner, depth, heads, keyHeads, vocabulary) = sizes
     return """
-      {"model_type": "llama", "hidden_size": \(width), "intermediate_size": \(inner), \
+      {"model_type": "\(family)", "hidden_size": \(width), "intermediate_size": \(inner), \
       "num_hidden_layers": \(layers ?? depth), "num_attention_heads": \(heads), \
       "num_key_value_heads": \(keyHeads), "vocab_size": \(vocabulary), \
       "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "rope_theta": 100000, \
@@ -36,15 +45,29 @@ package enum DecoderShape: String, CaseIterable, Sendable {
   }
 }
 
-/// The model that is measured: a directory, or random weights of published sizes.
-package enum BenchmarkModel: Sendable {
-  case directory(String)
-  /// DINOv2-S, a projector of two layers and a decoder of this shape, cut down to some layers if
-  /// wanted.
-  case random(DecoderShape, layers: Int?)
+/// The model that is measured.
+package struct BenchmarkModel: Sendable {
+  /// A directory, or random weights of published sizes.
+  package enum Source: Sendable {
+    case directory(String)
+    /// DINOv2-S, a projector of two layers and a decoder of this shape, cut down to some layers if
+    /// wanted.
+    case random(DecoderShape, layers: Int?)
+  }
+  package var source: Source
+  /// The type that the decoder's matrices are converted to; nil leaves them as they are.
+  package var baseType: DType?
+
+  package init(_ source: Source, baseType: DType? = nil) {
+    self.source = source
+    self.baseType = baseType
+  }
+
+  /// Types that `baseType` may be.
+  package static var baseTypes: [DType] { Quantisation.types }
 
   package var description: String {
-    switch self {
+    switch source {
     case .directory(let path): path
     case .random(let shape, nil): "random \(shape.rawValue)"
     case .random(let shape, let layers?): "random \(shape.rawValue), \(layers) layers"
@@ -52,7 +75,21 @@ package enum BenchmarkModel: Sendable {
   }
 
   package func open() throws -> Pipeline {
-    switch self {
+    let pipeline = try openAsStored()
+    guard let baseType else { return pipeline }
+    let (head, table) = (pipeline.model.decoder.head, pipeline.model.decoder.embeddings)
+    let linears = pipeline.model.index.linears.filter {
+      $0.name.hasPrefix("model.language_model.") || pipeline.model.vision == nil
+    }
+    let matrices = linears.map(\.weight) + (head === table ? [head] : [head, table])
+    for matrix in matrices where matrix.stored.canConvert(to: baseType) {
+      matrix.convert(to: baseType)
+    }
+    return pipeline
+  }
+
+  private func openAsStored() throws -> Pipeline {
+    switch source {
     case .directory(let path): return try Pipeline(model: path)
     case .random(let shape, let layers):
       let text = """

@@ -51,7 +51,9 @@ package struct GemmBenchmark {
   }
 
   /// Types that weights are stored in.
-  package static let dtypes: [DType] = [.float32, .bfloat16, .float16, .q8_0, .q4_0, .q4_1]
+  package static let dtypes: [DType] = [
+    .float32, .bfloat16, .float16, .q8_0, .q4_0, .q4_1, .nf4,
+  ]
 
   /// The shapes of a decoder and an encoder of these widths: training batches of 1 and 8 samples,
   /// rank 8, and one row; then stored types.

@@ -25,11 +25,11 @@ package struct MachineLimits: Sendable {
     // As long as the threads do not have a processor each, there is hope that they will.
     let enough = 0.85 * Double(threads) * one
     let all =
-      threads > 1 ? best(of: 2000, until: enough) { _ in multiplyAdd(threads: threads) } : one
+      threads > 1 ? best(of: 600, until: enough) { _ in multiplyAdd(threads: threads) } : one
     let memory = MappedMemory()
     let readOne = best(of: 40) { read(memory, window: $0, threads: 1) }
     let readAll =
-      threads > 1 ? best(of: 400) { read(memory, window: $0, threads: threads) } : readOne
+      threads > 1 ? best(of: 200) { read(memory, window: $0, threads: threads) } : readOne
     return MachineLimits(
       processor: processorName, instructionSet: MatrixProductEngine.instructionSet,
       threads: threads, operationsOneThread: one, operations: max(one, all),

@@ -131,7 +131,10 @@ package struct TrainBenchmark {
     profiler?.restart()
     PeakMemory.reset()
     let timing = try Repetitions(warmUp: 0, count: options.repetitions.count).time(take)
-    var settings: JSONLine = ["model": .string(name)]
+    var settings: JSONLine = [
+      "model": .string(name),
+      "base_dtype": .string(pipeline.model.decoder.head.stored.dtype.rawValue),
+    ]
     settings.pairs += options.settings.pairs
     settings.append("trained_values", .int(setup.count))
     let measurement = MeasuredWork(

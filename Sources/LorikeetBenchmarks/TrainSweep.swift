@@ -27,10 +27,10 @@ package enum TrainSweep: String, CaseIterable, Sendable {
     case .batch: options.batch = size
     case .rank: options.rank = size
     case .layers:
-      guard case .random(let shape, _) = model else {
+      guard case .random(let shape, _) = model.source else {
         throw BenchmarkError(model.description, "its number of layers cannot be changed")
       }
-      model = .random(shape, layers: size)
+      model.source = .random(shape, layers: size)
     }
   }
 }

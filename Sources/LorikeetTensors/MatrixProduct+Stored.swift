@@ -58,6 +58,7 @@ package func matrixProduct(
       x, ldx: ldx, stored: w, transposed: transposed, into: y, ldy: ldy, m: m, alpha: alpha,
       beta: beta)
   {
+    WorkCounter.addProduct(m: m, n: n, k: k)
     return
   }
   if w.dtype == .float32, UInt(bitPattern: w.bytes).isMultiple(of: 4) {

@@ -104,8 +104,8 @@ import Testing
         names(objects) == ["cold", "open", "warm", "picture", "encode", "prefill", "decode"])
       #expect(objects[2]["peak_bytes"] as? Int ?? 0 > 0)
       let seconds = objects.compactMap { $0["seconds"] as? Double }
-      #expect(seconds[0] > seconds[1])
-      #expect(abs(seconds[3...].reduce(0, +) / seconds[2] - 1) < 0.5)
+      // The parts of the one warm caption lie within it.
+      #expect(seconds[3...].reduce(0, +) <= seconds[2])
     }
   }
 
@@ -132,6 +132,10 @@ import Testing
       #expect(objects.allSatisfy { $0["tokens_per_second"] as? Double ?? 0 > 0 })
       #expect(objects[1]["memory_share"] as? Double ?? 0 > 0)
       #expect(objects[1]["read_bytes"] as? Double ?? 0 > 1000)
+      let half = try measured([
+        "decode", "--model", model, "--prompt-tokens", "9", "--tokens", "4", "--base-dtype", "BF16",
+      ])
+      #expect(half[1]["dtypes"] as? String == "BF16,F32")
     }
   }
 
@@ -149,7 +153,7 @@ import Testing
         ]))
     }
     let stored = try measured(["gemm", "--shape", "NT,1,32,64", "--dtype", "Q4_1"])
-    #expect(stored[0]["read_bytes"] as? Double == 32 * 2 * 20)
+    #expect(stored[0]["read_bytes"] as? Double == 1280)  // 64 blocks of 20 bytes
   }
 
   @Test func tablesHaveALineForEachMeasurement() throws {
@@ -171,7 +175,8 @@ import Testing
       ["train", "--batch", "0"], ["train", "--sweep", "colour"], ["train", "--sizes", "1,2"],
       ["train", "--sweep", "rank", "--sizes", "1,x"], ["train", "--model", "m", "--layers", "2"],
       ["train", "--encoder-lora", "--cached-features"], ["train", "--prune", "no:1"],
-      ["train", "--decoder-shape", "none"], ["train", "--repetitions", "0"],
+      ["train", "--base-dtype", "I8"], ["train", "--decoder-shape", "none"],
+      ["train", "--repetitions", "0"],
       ["train", "--model", "m", "--sweep", "layers"],
       ["gemm", "--shape", "NT,1,2"], ["gemm", "--shape", "XX,1,2,3"], ["gemm", "--dtype", "I8"],
       ["decode", "--tokens", "0"], ["encode", "--limit", "0", "x"], ["caption", "--model", "m"],
@@ -188,7 +193,7 @@ import Testing
     try withTinyModel { model, directory in
       try expectFailure(
         ["bench", "train", "--model", model, "--text-tokens", "3", "--set", "nonsense=1"],
-        naming: "nonsense", "")
+        naming: "nonsense", "unknown key")
       try expectFailure(
         ["bench", "encode", "--model", model, directory + "/none"], naming: directory + "/none",
         "no such file")

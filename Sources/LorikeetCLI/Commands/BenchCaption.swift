@@ -46,7 +46,7 @@ struct BenchCaption: WorkingCommand {
     options.tokens = tokens
     options.prune = prune.prune == "none" ? nil : prune.prune
     options.repetitions = bench.counts
-    let benchmark = CaptionBenchmark(.directory(directory), options)
+    let benchmark = CaptionBenchmark(BenchmarkModel(.directory(directory)), options)
     if once { return try benchmark.once() }
     var command = [
       "bench", "caption", "--once", "--model", directory, "--tokens", String(tokens), picture,

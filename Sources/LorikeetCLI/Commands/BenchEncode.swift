@@ -36,7 +36,7 @@ struct BenchEncode: WorkingCommand {
   func work() throws {
     let paths = try EncodeBenchmark.pictures(in: pictures, limit: limit)
     let benchmark = try EncodeBenchmark(
-      .directory(ModelSource.directory(model)), pictures: paths, bench.counts)
+      BenchmarkModel(.directory(ModelSource.directory(model))), pictures: paths, bench.counts)
     let measured = try benchmark.run()
     try BenchPrinter(json: bench.json).print(measured)
   }

@@ -25,7 +25,7 @@ struct BenchGemm: WorkingCommand {
     transform: ShapeArgument.product)
   var shape: [GemmBenchmark.Product] = []
 
-  @Option(help: "The type of the weights: F32, BF16, F16, Q8_0, Q4_0 or Q4_1.")
+  @Option(help: "The type of the weights: F32, BF16, F16, Q8_0, Q4_0, Q4_1 or NF4.")
   var dtype: String?
 
   @OptionGroup(title: "Benchmark options")

@@ -75,7 +75,7 @@ package struct LowRankTerm {
   /// - Returns: A dropout(x) of the rows, `[count, r]`, for the backward pass.
   package func add(to y: inout Tensor, _ x: Tensor) -> Tensor {
     check(x, y)
-    WorkCounter.add(2 * count * rank * (inputs + outputs))
+    WorkCounter.addProduct(m: count, n: rank, k: inputs + outputs)
     let blocks = blocks
     var hidden = Tensor(uninitialized: [count, rank])
     y.withMutablePointer { y in
@@ -122,7 +122,8 @@ package struct LowRankTerm {
     isFresh: Bool
   ) -> (a: Tensor, b: Tensor) {
     check(x, gradient)
-    WorkCounter.add(2 * count * rank * (2 * outputs + (inputGradient == nil ? 1 : 2) * inputs))
+    WorkCounter.addProduct(
+      m: count, n: rank, k: 2 * outputs + (inputGradient == nil ? 1 : 2) * inputs)
     let blocks = blocks
     // Each part sums up its own gradients of A and B; they are added in the order of the parts.
     let parts = max(1, min(blocks.count, 2 * ThreadPool.shared.threads))
