@@ -20,7 +20,7 @@ import Testing
        "max_position_embeddings": 64, "tie_word_embeddings": \(tied)}
       """
     return VisionLanguageModel(
-      try JSONDecoder().decode(LlamaConfiguration.self, from: Data(json.utf8)), .random(seed: 5))
+      try JSONDecoder().decode(TextDecoderConfiguration.self, from: Data(json.utf8)), .random(seed: 5))
   }
 
   /// The model with weights of a type, and one with the float32 values that they stand for.
