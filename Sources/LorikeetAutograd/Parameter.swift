@@ -64,9 +64,16 @@ public final class Parameter {
     }
   }
 
-  /// Holds the value in another type from now on, as a frozen parameter does. Traps on a type that it
-  /// cannot be converted to.
-  package func convert(to dtype: DType) { content = .stored(stored.converted(to: dtype)) }
+  /// Keeps the value in another type from now on, and lets go of what it came from.
+  ///
+  /// Traps if the parameter trains or cannot be stored so: see `StoredTensor.canConvert`.
+  public func store(as dtype: DType) {
+    precondition(!isTrainable, "Parameter \(name): trains, so it stays float32")
+    let before = stored
+    guard before.dtype != dtype else { return }
+    content = .stored(before.converted(to: dtype))
+    before.storage.forgetPages(of: before.bytes)
+  }
 
   /// Puts another value in place of the present one. Traps if the shapes differ.
   public func replace(with value: Tensor) {

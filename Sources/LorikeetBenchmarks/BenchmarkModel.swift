@@ -83,7 +83,7 @@ package struct BenchmarkModel: Sendable {
     }
     let matrices = linears.map(\.weight) + (head === table ? [head] : [head, table])
     for matrix in matrices where matrix.stored.canConvert(to: baseType) {
-      matrix.convert(to: baseType)
+      matrix.store(as: baseType)
     }
     return pipeline
   }

@@ -27,7 +27,7 @@ struct LorikeetTool: ParsableCommand {
     version: "lorikeet \(Release.version)",
     subcommands: [
       Pull.self, Assemble.self, Finetune.self, Generate.self, Caption.self, Classify.self,
-      Embed.self, Evaluate.self, Merge.self, Inspect.self, Bench.self, Debug.self,
+      Embed.self, Evaluate.self, Merge.self, Convert.self, Inspect.self, Bench.self, Debug.self,
     ])
 
   static func main() {

@@ -46,6 +46,7 @@ public struct Checkpoint: Sendable {
         tensors[name] = file[name]
       }
     }
+    try NormalFloat4Tensors.join(&tensors, source: source)
   }
 
   /// Tensors that are in memory already.
@@ -69,10 +70,15 @@ public struct Checkpoint: Sendable {
         path: index, key: "weight_map", reason: "names \(shard), which is not a file beside it")
     }
     try self.init(files: shards.map { directory + "/" + $0 }, source: directory)
-    for name in map.keys.sorted() where tensors[name] == nil {
+    for name in map.keys.sorted() where tensors[name] == nil && !isPart(name) {
       throw .configuration(
         path: index, key: "weight_map", reason: "lists \(name), which no shard holds")
     }
+  }
+
+  /// Whether a name belongs to a quantised weight, which has become one tensor.
+  private func isPart(_ name: String) -> Bool {
+    tensors.contains { $0.value.dtype == .nf4 && name.hasPrefix($0.key + ".") }
   }
 
   /// The names of the tensors, sorted.

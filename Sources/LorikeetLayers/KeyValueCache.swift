@@ -8,16 +8,23 @@ public final class KeyValueCache {
   public let capacity: Int
   /// Tokens that each slot holds.
   public private(set) var lengths: [Int]
-  private var keys: [Tensor]
-  private var values: [Tensor]
+  private var keys: [RowBuffer]
+  private var values: [RowBuffer]
 
   /// - Parameters:
   ///   - width: the width of keys and of values, key heads x head width.
-  public init(layers: Int, width: Int, slots: Int, capacity: Int) {
+  ///   - type: the type in which they are kept.
+  public init(
+    layers: Int, width: Int, slots: Int, capacity: Int, type: KeyValueCacheType = .float32
+  ) {
     self.capacity = capacity
     lengths = Array(repeating: 0, count: slots)
-    keys = (0..<layers).map { _ in Tensor(repeating: 0, [slots * capacity, width]) }
-    values = keys.map { Tensor(repeating: 0, $0.shape) }
+    keys = (0..<layers).map { _ in
+      RowBuffer(rows: slots * capacity, width: width, dtype: type.dtype)
+    }
+    values = (0..<layers).map { _ in
+      RowBuffer(rows: slots * capacity, width: width, dtype: type.dtype)
+    }
   }
 
   /// The segments of a pass that adds `counts[i]` tokens to slot i, its rows packed in slot order.
@@ -44,27 +51,41 @@ public final class KeyValueCache {
     let length = lengths[0]
     for layer in keys.indices {
       for slot in lengths.indices.dropFirst() {
-        copy(&keys[layer], length, to: slot * capacity)
-        copy(&values[layer], length, to: slot * capacity)
+        keys[layer].copyFirst(length, to: slot * capacity)
+        values[layer].copyFirst(length, to: slot * capacity)
       }
     }
     for slot in lengths.indices { lengths[slot] = length }
   }
 
-  private func copy(_ tensor: inout Tensor, _ length: Int, to row: Int) {
-    let source = Kernels.gatherRows([(tensor, 0..<length)], width: tensor.width)
-    Kernels.copyRows(source, into: &tensor, at: row)
-  }
-
-  /// Writes the keys and values of new tokens into layer `layer` and returns all of that layer.
-  func update(
-    layer: Int, keys newKeys: Tensor, values newValues: Tensor, segments: [AttentionSegment]
-  ) -> (keys: Tensor, values: Tensor) {
+  /// Keeps the keys and values of new tokens in layer `layer`, and lets these tokens attend to all
+  /// that their slots hold.
+  ///
+  /// - Returns: `[queries, heads x headWidth]`.
+  func attend(
+    layer: Int, _ q: Tensor, keys newKeys: Tensor, values newValues: Tensor,
+    segments: [AttentionSegment], shape: AttentionShape
+  ) -> Tensor {
     for segment in segments where !segment.queries.isEmpty {
       let row = segment.keys.upperBound - segment.queries.count
-      Kernels.copyRows(newKeys.rows(segment.queries), into: &keys[layer], at: row)
-      Kernels.copyRows(newValues.rows(segment.queries), into: &values[layer], at: row)
+      keys[layer].write(newKeys.rows(segment.queries), at: row)
+      values[layer].write(newValues.rows(segment.queries), at: row)
     }
-    return (keys[layer], values[layer])
+    return Kernels.cachedAttention(
+      q, keys: keys[layer], values: values[layer], segments: segments, shape: shape)
+  }
+}
+
+/// The type in which keys and values are kept.
+public enum KeyValueCacheType: String, Sendable, Codable, CaseIterable {
+  case float32 = "f32"
+  /// Half the memory, and half of what a token of a long text has to read.
+  case float16 = "f16"
+
+  var dtype: DType {
+    switch self {
+    case .float32: .float32
+    case .float16: .float16
+    }
   }
 }

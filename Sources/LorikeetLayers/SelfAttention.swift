@@ -38,13 +38,14 @@ public struct SelfAttention {
   ///   - x: `[rows, width]`.
   ///   - layer: the index of the layer in the cache.
   ///   - rotary: the angles of the rows, if the model has rotary positions.
-  ///   - record: asks for probabilities or column sums and receives them.
+  ///   - record: asks for probabilities or column sums and receives them; not with a cache.
   package func callAsFunction(
     _ x: Variable, _ context: ForwardContext, layer: Int = 0, rotary: RotaryTable? = nil,
     record: inout AttentionRecord
   ) -> Variable {
     let tape = context.tape
-    var (q, k, v) = projected(x, context)
+    let (queries, keys, v) = projected(x, context)
+    var (q, k) = (queries, keys)
     x.forget()
     if let queryNorm { q = eachHead(q, queryNorm, context) }
     if let keyNorm { k = eachHead(k, keyNorm, context) }
@@ -53,9 +54,10 @@ public struct SelfAttention {
       k = tape.rotate(k, by: rotary, headWidth: shape.headWidth)
     }
     if let cache = context.cache {
-      let all = cache.update(
-        layer: layer, keys: k.value, values: v.value, segments: context.segments)
-      (k, v) = (Variable(all.keys), Variable(all.values))
+      let mixed = cache.attend(
+        layer: layer, q.value, keys: k.value, values: v.value, segments: context.segments,
+        shape: shape)
+      return output(Variable(mixed), context)
     }
     let mixed = tape.attention(
       q, k, v, segments: context.segments, shape: shape, record: &record)

@@ -6,8 +6,8 @@
 /// A block of 64 values is divided by its largest magnitude, and each goes to the nearest of sixteen
 /// quantiles of a normal distribution. Double quantisation then stores those magnitudes in 8 bits:
 /// their mean is taken off, blocks of 256 are divided by their own largest magnitude, and each goes
-/// to the nearest of 256 values of a dynamic code. Magnitudes have gone through that already when
-/// weights are quantised here, so that saving them loses nothing; in memory they are float32.
+/// to the nearest of 256 values of a dynamic code. In memory magnitudes are float32, with the
+/// values that double quantisation gives them.
 package enum NormalFloat4 {
   /// The sixteen values, ascending.
   package static let codes: [Float] = [
@@ -104,27 +104,34 @@ package enum NormalFloat4 {
   /// The 256 values of the signed dynamic 8-bit code, ascending (T. Dettmers, M. Lewis, S. Shleifer,
   /// L. Zettlemoyer, "8-bit Optimizers via Block-wise Quantization", 2022, section 1.2): 0, 1, and for
   /// each power of ten from 10^-6 to 1 twice as many values as for the one before, both signs.
+  ///
+  /// Rounded as torch rounds, in whose arithmetic the code is defined.
   package static let dynamicCode: [Float] = {
     var code: [Float] = [0, 1]
-    var scale = 1e-6
-    for exponent in 0..<7 {
+    for (exponent, scale) in [Float(1e-6), 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1].enumerated() {
       let count = 1 << exponent
-      let bounds = (0...count).map { 0.1 + 0.9 * Double($0) / Double(count) }
+      let step = (1 - Float(0.1)) / Float(count)
+      let bounds = (0...count).map { i in
+        i < (count + 1) / 2
+          ? Float(0.1).addingProduct(step, Float(i))
+          : Float(1).addingProduct(-step, Float(count - i))
+      }
       for i in 0..<count {
-        let value = Float(scale * (bounds[i] + bounds[i + 1]) / 2)
+        let value = scale * ((bounds[i] + bounds[i + 1]) / 2)
         code += [value, -value]
       }
-      scale = [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 1][exponent]
     }
     return code.sorted()
   }()
 
   // MARK: whole tensors
 
-  /// Quantises weights with double quantisation. `tensor` has real numbers whose rows fill blocks.
-  package static func quantise(_ tensor: StoredTensor) -> StoredTensor {
-    let simple = tensor.converted(to: .nf4)
-    return replacing(simple, magnitudes: Magnitudes(magnitudes(of: simple)).values)
+  /// Sends the magnitudes of blocks through double quantisation, in place.
+  static func quantiseMagnitudes(_ storage: Storage, blocks: Int) {
+    let exact = (0..<blocks).map { storage.base.load(fromByteOffset: 36 * $0, as: Float.self) }
+    for (block, value) in Magnitudes(exact).values.enumerated() {
+      storage.base.storeBytes(of: value, toByteOffset: 36 * block, as: Float.self)
+    }
   }
 
   /// The magnitude of each block.
@@ -135,15 +142,6 @@ package enum NormalFloat4 {
         bytes.loadUnaligned(fromByteOffset: $0, as: Float.self)
       }
     }
-  }
-
-  private static func replacing(_ tensor: StoredTensor, magnitudes: [Float]) -> StoredTensor {
-    let storage = tensor.withBytes { Storage(copying: $0) }
-    for (block, value) in magnitudes.enumerated() {
-      storage.base.storeBytes(of: value, toByteOffset: 36 * block, as: Float.self)
-    }
-    return StoredTensor(
-      dtype: .nf4, shape: tensor.shape, storage: storage, bytes: 0..<tensor.bytes.count)
   }
 
   /// Takes what bitsandbytes stores apart into our blocks.

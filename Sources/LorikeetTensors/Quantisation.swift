@@ -84,8 +84,12 @@ package enum Quantisation {
     let factor = inverse(d)
     store(d, output, 0)
     for i in 0..<32 {
-      let q = (x[i] * factor).rounded(.toNearestOrAwayFromZero)
-      output.storeBytes(of: Int8(max(-128, min(127, q))), toByteOffset: 2 + i, as: Int8.self)
+      // Halves away from 0; what is not a number becomes 0.
+      let value = x[i] * factor
+      let size = Int32(min(abs(value), 127))
+      let rounded = size + (abs(value) - Float(size) >= 0.5 ? 1 : 0)
+      let q = Int8(truncatingIfNeeded: min(rounded, 127))
+      output.storeBytes(of: value < 0 ? -q : q, toByteOffset: 2 + i, as: Int8.self)
     }
   }
 
@@ -100,7 +104,9 @@ package enum Quantisation {
   }
 
   /// d = (max x - min x) / 15, m = min x, q = (x - m) / d rounded.
-  private static func fourBitsWithMinimum(_ x: UnsafePointer<Float>, _ output: UnsafeMutableRawPointer) {
+  private static func fourBitsWithMinimum(
+    _ x: UnsafePointer<Float>, _ output: UnsafeMutableRawPointer
+  ) {
     var (least, most) = (x[0], x[0])
     for i in 1..<32 {
       least = min(least, x[i])
@@ -129,10 +135,19 @@ extension StoredTensor {
       && dtype.byteCount(elements: shape.width) != nil
   }
 
-  /// The same values, rounded, in another type; itself if it is of that type.
+  /// The same values, rounded, in another type; itself if it is of that type. NF4 comes with double
+  /// quantisation.
   ///
   /// Traps unless `canConvert`.
   public func converted(to dtype: DType) -> StoredTensor {
+    guard dtype != self.dtype else { return self }
+    let result = convertedToBlocks(of: dtype)
+    if dtype == .nf4 { NormalFloat4.quantiseMagnitudes(result.storage, blocks: shape.count / 64) }
+    return result
+  }
+
+  /// `converted`, but with the exact magnitudes of NF4's blocks.
+  package func convertedToBlocks(of dtype: DType) -> StoredTensor {
     guard dtype != self.dtype else { return self }
     precondition(canConvert(to: dtype), "StoredTensor: \(self.dtype.rawValue) \(shape) to \(dtype)")
     let (rows, width) = (shape.rows, shape.width)

@@ -48,6 +48,15 @@ public final class Storage: @unchecked Sendable {
     return Storage(base: mapped.base, byteCount: mapped.byteCount, owner: mapped)
   }
 
+  /// Lets go of the pages of a mapped file that hold only these bytes: the next use reads them again.
+  package func forgetPages(of bytes: Range<Int>) {
+    guard !isWritable else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (bytes.lowerBound + page - 1) / page * page
+    let end = min(bytes.upperBound, byteCount) / page * page
+    if start < end { madvise(base + start, end - start, MADV_DONTNEED) }
+  }
+
   /// Lends the bytes; the pointer must not leave the closure.
   public func withBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result

@@ -5,10 +5,16 @@ internal import CLorikeetKernels
 /// Products of a few rows with a weight, as decoding a token makes them. They take as long as reading
 /// the weight does: it is read once, where it lies, and converted in registers.
 enum ThinProduct {
-  /// Up to how many rows this is the faster way, from measurements.
+  /// Up to how many rows this is the faster way; measured with AVX-512 and AVX2 against our other
+  /// kernels, guessed where OpenBLAS is in use.
   static func mostRows(transposed: Bool, _ dtype: DType) -> Int {
-    guard MatrixProductEngine.chosen == .own else { return dtype == .float32 ? 1 : 4 }
-    return transposed ? 8 : 2
+    guard MatrixProductEngine.chosen == .own else { return dtype == .float32 ? 2 : 8 }
+    return switch dtype {
+    case .float32: 12
+    case .bfloat16, .float16: transposed ? 24 : 12
+    case .q8_0: transposed ? 24 : 8
+    default: transposed ? 20 : 4
+    }
   }
 
   /// `matrixProduct` with a stored W.

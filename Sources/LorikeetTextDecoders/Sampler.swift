@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
-internal import LorikeetTensors
+public import LorikeetTensors
 
 /// How the next token is chosen from logits.
 public struct Sampler: Sendable {
@@ -25,9 +25,14 @@ public struct Sampler: Sendable {
 
   /// The chosen token. Traps on no logits.
   public mutating func next(_ logits: [Float]) -> Int {
-    var best = 0
-    for i in logits.indices where logits[i] > logits[best] { best = i }
+    next(Tensor(logits, [logits.count]))
+  }
+
+  /// The chosen token. Traps on no logits.
+  public mutating func next(_ logits: Tensor) -> Int {
+    let best = Kernels.indexOfLargest(logits)
     guard temperature > 0 else { return best }
+    let logits = logits.values
     let highest = logits[best]
     var candidates = logits.indices.map {
       (token: $0, weight: exp((logits[$0] - highest) / temperature))

@@ -29,10 +29,15 @@ public protocol TextDecoder: AnyObject {
   func hiddenStates(_ x: Variable, _ context: ForwardContext) -> Variable
 
   /// An empty cache for `slots` texts of up to `capacity` tokens.
-  func makeCache(slots: Int, capacity: Int) -> KeyValueCache
+  func makeCache(slots: Int, capacity: Int, type: KeyValueCacheType) -> KeyValueCache
 }
 
 extension TextDecoder {
+  /// An empty cache of float32 values.
+  public func makeCache(slots: Int, capacity: Int) -> KeyValueCache {
+    makeCache(slots: slots, capacity: capacity, type: .float32)
+  }
+
   /// The embeddings of tokens as the blocks take them, `[tokens, width]`.
   public func embed(_ tokens: [Int], _ tape: Tape) -> Variable {
     let rows = tape.embed(embeddings, tokens)

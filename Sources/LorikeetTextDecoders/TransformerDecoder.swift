@@ -128,9 +128,11 @@ public final class TransformerDecoder: TextDecoder {
     return norm(x, context)
   }
 
-  public func makeCache(slots: Int, capacity: Int) -> KeyValueCache {
+  public func makeCache(
+    slots: Int, capacity: Int, type: KeyValueCacheType
+  ) -> KeyValueCache {
     KeyValueCache(
       layers: configuration.layers, width: configuration.keyHeads * configuration.headWidth,
-      slots: slots, capacity: capacity)
+      slots: slots, capacity: capacity, type: type)
   }
 }

@@ -2,6 +2,7 @@
 
 internal import Foundation
 internal import LorikeetTokenPruning
+internal import LorikeetVisionLanguage
 internal import Yams
 
 extension TrainingRecipe {
@@ -16,6 +17,7 @@ extension TrainingRecipe {
     self.data = try value(.data, standard.data)
     self.output = try value(.output, standard.output)
     self.seed = try value(.seed, standard.seed)
+    self.baseType = try values.decodeIfPresent(BaseType.self, forKey: .baseType)
     self.routing = try value(.routing, standard.routing)
     self.r = try value(.r, standard.r)
     self.loraAlpha = try value(.loraAlpha, standard.loraAlpha)
@@ -165,6 +167,12 @@ extension TrainingRecipe {
       try require(
         value >= 0 && value.isFinite,
         "\(key.rawValue) \(value) must be a number that is not negative")
+    }
+    if let baseType, baseType != .float32 {
+      try require(
+        training(of: .encoder) != .full && training(of: .decoder) != .full,
+        "base_dtype \(baseType.rawValue) cannot be trained with train: full of encoder or decoder; "
+          + "leave it out, or use train: lora")
     }
     let parts = [encoder, projector, decoder]
     let ranks = [r] + parts.compactMap(\.r) + modalities.values.compactMap(\.r)

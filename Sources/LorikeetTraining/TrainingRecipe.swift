@@ -58,6 +58,8 @@ public struct TrainingRecipe: Sendable, Equatable, Codable {
   public var data = ""
   public var output = ""
   public var seed: UInt64 = 0
+  /// The type in which frozen weights are kept; nil for the one in which they are stored.
+  public var baseType: BaseType?
 
   // What trains.
   public var routing = AdapterRouting.Kind.perModality
@@ -119,7 +121,9 @@ public struct TrainingRecipe: Sendable, Equatable, Codable {
   public init() {}
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case model, data, output, seed, routing, r
+    case model, data, output, seed
+    case baseType = "base_dtype"
+    case routing, r
     case loraAlpha = "lora_alpha"
     case loraDropout = "lora_dropout"
     case useRslora = "use_rslora"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LorikeetAutograd
-internal import LorikeetLayers
+public import LorikeetLayers
 public import LorikeetMissingModality
 internal import LorikeetTensors
 public import LorikeetTextDecoders
@@ -15,6 +15,8 @@ public struct GenerationOptions: Sendable {
   public var endTokens: Set<Int> = []
   /// Whether the decoder's own end tokens end the answer.
   public var stopsAtEnd = true
+  /// The type in which keys and values of earlier tokens are kept.
+  public var cacheType = KeyValueCacheType.float32
 
   public init() {}
 }
@@ -33,7 +35,8 @@ extension VisionLanguageModel {
     guard !sequences.isEmpty, options.maxTokens > 0 else { return answers }
     var batch = pack(sequences, missing: missing, positions: positions, tape: .inference)
     let cache = decoder.makeCache(
-      slots: sequences.count, capacity: (batch.lengths.max() ?? 0) + options.maxTokens)
+      slots: sequences.count, capacity: (batch.lengths.max() ?? 0) + options.maxTokens,
+      type: options.cacheType)
     let ends = options.endTokens.union(options.stopsAtEnd ? decoder.endTokens : [])
     var samplers = Array(repeating: options.sampler, count: sequences.count)
     // The position of the next token of each sequence.
@@ -55,7 +58,7 @@ extension VisionLanguageModel {
       let logits = decoder.logits(selected, .inference).value
       var going: [Int] = []
       for (line, sequence) in active.enumerated() {
-        let token = samplers[sequence].next(logits.rows(line..<line + 1).values)
+        let token = samplers[sequence].next(logits.rows(line..<line + 1))
         if ends.contains(token) { continue }
         answers[sequence].append(token)
         onToken(sequence, token)

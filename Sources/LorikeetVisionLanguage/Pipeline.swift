@@ -25,8 +25,13 @@ public final class Pipeline {
   private static let standInsFile = "stand_ins.safetensors"
 
   /// Opens a model directory and, if given, an adapter directory with the settings beside it.
-  public init(model directory: String, adapter: String? = nil, strict: Bool = true) throws {
+  ///
+  /// - Parameter baseType: what the model's weights are turned into; nil leaves them as they are.
+  public init(
+    model directory: String, adapter: String? = nil, baseType: BaseType? = nil, strict: Bool = true
+  ) throws {
     model = try ModelDirectory(directory).loadLanguageModel(strict: strict)
+    if let baseType { model.storeWeights(as: baseType) }
     processor = try Processor(directory: directory)
     settings = TaskSettings()
     missing = DropRows()

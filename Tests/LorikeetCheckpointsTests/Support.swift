@@ -40,3 +40,14 @@ func expectError(
 extension StoredTensor {
   var values: [Float] { tensor().values }
 }
+
+/// Expects equal lists, and tells where they differ first.
+func expectEqual<Value: Equatable>(
+  _ found: [Value], _ expected: [Value], at location: SourceLocation = #_sourceLocation
+) {
+  #expect(found.count == expected.count, sourceLocation: location)
+  if let index = zip(found, expected).enumerated().first(where: { $1.0 != $1.1 })?.offset {
+    Issue.record(
+      "value \(index) is \(found[index]), expected \(expected[index])", sourceLocation: location)
+  }
+}

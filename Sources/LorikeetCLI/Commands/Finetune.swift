@@ -35,6 +35,9 @@ struct Finetune: WorkingCommand {
   @Option(help: "Where the run is written.", completion: .directory)
   var output: String?
 
+  @Option(help: "Keep the frozen weights in this type (default: as they are stored).")
+  var baseDtype: BaseType?
+
   @Option(name: .customLong("set"), help: "Sets a key of the recipe, as KEY=VALUE; repeatable.")
   var changes: [String] = []
 
@@ -53,6 +56,7 @@ struct Finetune: WorkingCommand {
       // Quoted, as a path may look like something else in YAML.
       if let value { changes.append("\(key)=\(JSONLine.Value.string(value))") }
     }
+    if let baseDtype { changes.append("base_dtype=\(baseDtype.rawValue)") }
     if strict { changes.append("strict=true") }
     // A run that is continued has its recipe with it.
     var path = recipe
@@ -64,7 +68,7 @@ struct Finetune: WorkingCommand {
       throw ValidationError("no \(key): give --\(key), or the key \(key) in a recipe")
     }
     let source = try ModelSource.directory(recipe.model)
-    let pipeline = try Pipeline(model: source)
+    let pipeline = try Pipeline(model: source, baseType: recipe.baseType)
     let dataset = try Dataset(path: try ModelSource.dataset(recipe.data))
     let setup = try TrainingSetup(recipe, pipeline, path: name)
     let run = RunDirectory(recipe.output)

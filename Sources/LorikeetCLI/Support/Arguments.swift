@@ -5,6 +5,8 @@ public import Lorikeet
 
 // Choices of the library that options take by their raw values.
 
+extension KeyValueCacheType: ExpressibleByArgument {}
+extension BaseType: ExpressibleByArgument {}
 extension EvaluationTask: ExpressibleByArgument {}
 extension FeatureSelection: ExpressibleByArgument {}
 extension ProjectorKind: ExpressibleByArgument {}

@@ -12,10 +12,14 @@ struct PipelineOptions: ParsableArguments {
     help: "An adapter: a directory that finetune or PEFT has written.", completion: .directory)
   var adapter: String?
 
+  @Option(help: "Keep the model's weights in this type (default: as they are stored).")
+  var baseDtype: BaseType?
+
   /// Opens the model and its adapter.
   func open() throws -> Pipeline {
     try Pipeline(
-      model: ModelSource.directory(model), adapter: adapter.map { ModelSource.adapter($0) })
+      model: ModelSource.directory(model), adapter: adapter.map { ModelSource.adapter($0) },
+      baseType: baseDtype)
   }
 }
 

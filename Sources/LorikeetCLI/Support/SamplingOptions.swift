@@ -20,6 +20,9 @@ struct SamplingOptions: ParsableArguments {
   @Option(help: "What chance is seeded with.")
   var seed: UInt64 = 0
 
+  @Option(help: "Keep keys and values of earlier tokens in this type.")
+  var cacheDtype = KeyValueCacheType.float32
+
   func validate() throws {
     guard (1...1_000_000).contains(maxTokens) else {
       throw ValidationError("--max-tokens is \(maxTokens), expected 1 to 1000000")
@@ -37,6 +40,7 @@ struct SamplingOptions: ParsableArguments {
     var options = GenerationOptions()
     options.maxTokens = maxTokens
     options.sampler = Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
+    options.cacheType = cacheDtype
     return options
   }
 }

@@ -288,7 +288,7 @@ extension Kernels {
   }
 
   /// The keys of its segment that query `i` sees, both counted within the segment.
-  private static func seen(
+  static func seen(
     _ i: Int, _ segment: AttentionSegment, _ shape: AttentionShape
   ) -> Range<Int> {
     guard shape.isCausal else { return 0..<segment.keys.count }

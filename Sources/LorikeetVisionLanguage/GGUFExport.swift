@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetAutograd
+internal import LorikeetCheckpoints
+internal import LorikeetLayers
+internal import LorikeetTensors
+internal import LorikeetTextDecoders
+
+extension ModelConversion {
+  /// Writes a decoder of the Llama family, with its tokenizer, as a GGUF file.
+  ///
+  /// Norms are float32. Embeddings are float32, bfloat16 or float16 like the other weights, and Q8_0
+  /// beside weights in blocks. A matrix whose rows do not fill blocks becomes float16.
+  ///
+  /// - Throws: `ConfigurationError` for another model, and what GGUF or the reader of such files has no
+  ///   place for; errors of the files.
+  public static func writeGGUF(model source: String, type: BaseType, to output: String) throws {
+    let path = source + "/config.json"
+    func refuse(_ reason: String) -> ConfigurationError { ConfigurationError(path: path, reason) }
+    guard type != .normalFloat4 else {
+      throw ConfigurationError(
+        path: output, "GGUF has no type nf4; float32, bfloat16, float16, q8_0, q4_0, q4_1 it has")
+    }
+    let kind: JSONValue = try JSONFile.decode(from: path)
+    guard kind["model_type"] == "llama",
+      case .language(let model) = try ModelDirectory(source).load(),
+      let llama = model.decoder as? TransformerDecoder
+    else {
+      throw refuse("is not a text decoder of the Llama family, which is what GGUF is written of")
+    }
+    let c = llama.configuration
+    guard !c.queryKeyValueBias, !c.outputBias, !c.feedForwardBias else {
+      throw refuse("has biases, which are not written to GGUF")
+    }
+    guard c.rotary.kind != .llama3, c.activation == .silu else {
+      throw refuse("has rope_type llama3 or an activation other than silu: not written to GGUF")
+    }
+    let tokenizer = try GGUFTokenizerExport(directory: source, vocabulary: c.vocabulary)
+    var values: [(key: String, value: GGUFWriter.Value)] = [
+      ("general.architecture", .string("llama")), ("general.alignment", .uint32(32)),
+      ("general.file_type", .uint32(fileType(type))),
+      ("general.quantization_version", .uint32(2)), ("llama.vocab_size", .uint32(c.vocabulary)),
+      ("llama.context_length", .uint32(c.maxPositions)),
+      ("llama.embedding_length", .uint32(c.hiddenSize)), ("llama.block_count", .uint32(c.layers)),
+      ("llama.feed_forward_length", .uint32(c.intermediateSize)),
+      ("llama.rope.dimension_count", .uint32(c.headWidth)),
+      ("llama.rope.freq_base", .float32(Float(c.rotary.theta))),
+      ("llama.attention.head_count", .uint32(c.heads)),
+      ("llama.attention.head_count_kv", .uint32(c.keyHeads)),
+      ("llama.attention.key_length", .uint32(c.headWidth)),
+      ("llama.attention.value_length", .uint32(c.headWidth)),
+      ("llama.attention.layer_norm_rms_epsilon", .float32(c.epsilon)),
+    ]
+    if c.rotary.kind == .linear {
+      values.append(("llama.rope.scaling.type", .string("linear")))
+      values.append(("llama.rope.scaling.factor", .float32(Float(c.rotary.factor ?? 1))))
+    }
+    values += tokenizer.values
+    let tensors = try model.index.parameters.map { parameter in
+      try pending(parameter, c, type, path: path)
+    }
+    try GGUFWriter.write(values, tensors: tensors, to: output)
+  }
+
+  /// The number by which readers know what a file is mostly made of.
+  private static func fileType(_ type: BaseType) -> Int {
+    switch type {
+    case .float32: 0
+    case .float16: 1
+    case .fourBits: 2
+    case .fourBitsWithMinimum: 3
+    case .eightBits: 7
+    case .bfloat16, .normalFloat4: 32
+    }
+  }
+
+  /// Names of weights within a layer, at Hugging Face and in GGUF.
+  private static let names = [
+    "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down", "model.embed_tokens": "token_embd", "model.norm": "output_norm",
+    "lm_head": "output",
+  ]
+
+  private static func pending(
+    _ parameter: Parameter, _ c: TextDecoderConfiguration, _ type: BaseType, path: String
+  ) throws -> PendingTensor {
+    // model.layers.3.self_attn.q_proj.weight to blk.3.attn_q.weight
+    var module = String(parameter.name.dropLast(".weight".count))
+    var prefix = ""
+    let layers = "model.layers."
+    if module.hasPrefix(layers) {
+      let parts = module.dropFirst(layers.count).split(separator: ".", maxSplits: 1)
+      prefix = "blk.\(parts.first ?? "")."
+      module = String(parts.last ?? "")
+    }
+    guard let name = names[module] else {
+      throw ConfigurationError(path: path, "\(parameter.name) has no name in GGUF")
+    }
+    let stored = parameter.stored
+    let isEmbedding = name == "token_embd" || name == "output"
+    var dtype = stored.shape.rank < 2 ? .float32 : isEmbedding ? type.embeddingType : type.dtype
+    if !stored.canConvert(to: dtype) { dtype = .float16 }
+    let heads = name == "attn_q" ? c.heads : name == "attn_k" ? c.keyHeads : nil
+    return PendingTensor(name: prefix + name + ".weight", dtype: dtype, shape: stored.shape) {
+      heads.map { StoredTensor(paired(stored.tensor(), heads: $0)).converted(to: dtype) }
+        ?? stored.converted(to: dtype)
+    }
+  }
+
+  /// Orders the rows of a query or key projection as GGUF does: the two channels that rotary positions
+  /// turn together, `i` and `i + width / 2` of a head at Hugging Face, lie side by side.
+  private static func paired(_ matrix: Tensor, heads: Int) -> Tensor {
+    let half = matrix.rows / heads / 2
+    let order = (0..<matrix.rows).map { row in
+      let (head, place) = (row / (2 * half), row % (2 * half))
+      return head * 2 * half + place % 2 * half + place / 2
+    }
+    return Kernels.gatherRows(order.map { (matrix, $0..<$0 + 1) }, width: matrix.width)
+  }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import LorikeetTestSupport
+import Testing
+
+/// Types of weights on the command line, with the embedded model and a model of random weights.
+@Suite struct BaseTypeTests {
+  static let types = ["float32", "bfloat16", "float16", "q8_0", "q4_0", "q4_1", "nf4"]
+
+  private static let embedded = Fixtures.directory.deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Models/tiny").path
+
+  @Test(arguments: types) func everyTypeAnswers(type: String) throws {
+    func caption(_ more: String...) throws -> String {
+      let run = try Command.run(
+        ["caption", "--model", Self.embedded, TinyPictures.path("car-18")] + more)
+      #expect(run.status == 0, "\(run.errors)")
+      return run.output
+    }
+    let output = try caption("--base-dtype", type)
+    #expect(output.contains("car-18.png: ") && output.hasSuffix("\n"))
+    if ["float32", "bfloat16"].contains(type) { #expect(try output == caption()) }
+    if type == "bfloat16" { #expect(try output == caption("--cache-dtype", "f16")) }
+  }
+
+  @Test func adaptersTrainOnBlocks() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      func run(_ type: String, _ output: String, _ more: [String] = []) throws -> Finished {
+        try Command.run(
+          [
+            "finetune", "--model", setup.model, "--data", setup.data, "--output",
+            directory + "/" + output, "--base-dtype", type, "--set", "max_steps=3", "--set", "r=2",
+          ] + more)
+      }
+      let trained = try run("q8_0", "run")
+      #expect(trained.status == 0, "\(trained.errors)")
+      let recipe = try String(contentsOfFile: directory + "/run/recipe.yaml", encoding: .utf8)
+      #expect(recipe.contains("base_dtype: q8_0"))
+
+      let full = try run(
+        "q4_1", "full", ["--set", "decoder.train=full"])
+      #expect(full.status == 1 && full.errorLines.count == 1)
+      #expect(full.errors.contains("base_dtype q4_1 cannot be trained"), "\(full.errors)")
+      #expect(!FileManager.default.fileExists(atPath: directory + "/full"))
+      let unknown = try Command.run(
+        ["finetune", "--set", "base_dtype=int3", "--output", directory + "/x"])
+      #expect(unknown.status == 1 && unknown.errors.contains("base_dtype"), "\(unknown.errors)")
+    }
+  }
+
+  @Test func convertedDirectoriesOpen() throws {
+    try withTemporaryDirectory { directory in
+      func caption(_ model: String) throws -> String {
+        let run = try Command.run(["caption", "--model", model, TinyPictures.path("car-18")])
+        #expect(run.status == 0, "\(run.errors)")
+        return run.output
+      }
+      let expected = try caption(Self.embedded)
+      for (type, shards) in [("float32", 1), ("bfloat16", 4), ("nf4", 3)] {
+        let output = "\(directory)/\(type)"
+        var arguments = [
+          "convert", "--model", Self.embedded, "--dtype", type, "--output", output,
+        ]
+        if shards > 1 { arguments += ["--max-shard-size", "600KB"] }
+        let run = try Command.run(arguments)
+        #expect(run.status == 0, "\(run.errors)")
+        let names = try FileManager.default.contentsOfDirectory(atPath: output)
+        let weights = names.filter { $0.hasSuffix(".safetensors") }
+        #expect(shards == 1 ? weights == ["model.safetensors"] : weights.count > 1, "\(weights)")
+        let caption = try caption(output)
+        if type != "nf4" { #expect(caption == expected) }
+        let configuration = try String(contentsOfFile: output + "/config.json", encoding: .utf8)
+        #expect(configuration.contains("\"quant_method\": \"bitsandbytes\"") == (type == "nf4"))
+        // What exists is not overwritten.
+        let again = try Command.run(arguments)
+        #expect(again.status == 1 && again.errors.contains("is not empty"))
+      }
+    }
+  }
+
+  @Test func refusals() throws {
+    try withTemporaryDirectory { directory in
+      func error(_ type: String, _ output: String, _ more: String...) throws -> String {
+        let run = try Command.run(
+          ["convert", "--model", Self.embedded, "--dtype", type, "--output", directory + output]
+            + more)
+        #expect(run.status == 1 && run.errorLines.count == 1, "\(run.errors)")
+        #expect(!FileManager.default.fileExists(atPath: directory + output))
+        return run.errors
+      }
+      #expect(try error("q4_1", "/x").contains("GGUF files only"))
+      #expect(try error("q4_1", "/x.gguf").contains("not a text decoder of the Llama family"))
+      #expect(try error("nf4", "/x.gguf").contains("GGUF has no type nf4"))
+      let bad = try Command.run(
+        ["convert", "--model", Self.embedded, "--dtype", "int3", "--output", directory + "/x"])
+      #expect(bad.status == 2)
+      let size = try Command.run(
+        [
+          "convert", "--model", Self.embedded, "--dtype", "float32", "--output", directory + "/x",
+          "--max-shard-size", "0",
+        ])
+      #expect(size.status == 2)
+    }
+  }
+}
