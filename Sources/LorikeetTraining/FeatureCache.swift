@@ -86,14 +86,17 @@ package struct FeatureCache {
     let path = path(name)
     guard FileManager.default.fileExists(atPath: path),
       let file = try? SafetensorsFile(path: path), let features = file["features"],
-      let positions = file["positions"], let layout = file["layout"],
+      let positions = file["positions"], let newlines = file["newlines"],
+      let layout = file["layout"],
       features.dtype == .float32, features.shape.rank == 2,
-      positions.dtype == .int64, positions.shape.count == features.shape.rows,
+      newlines.dtype == .int64, positions.dtype == .int64,
+      positions.shape.count == features.shape.rows + newlines.shape.count,
       layout.dtype == .int64, layout.shape.count == 3
     else { return nil }
     let numbers = layout.integers()
     return VisualFeatures(
-      features: Variable(features.tensor()), positions: positions.integers(), total: numbers[0],
+      features: Variable(features.tensor()), newlines: newlines.integers(),
+      positions: positions.integers(), total: numbers[0],
       grid: (numbers[1], numbers[2]))
   }
 
@@ -105,6 +108,7 @@ package struct FeatureCache {
     try SafetensorsFile.write(
       [
         ("features", StoredTensor(features.features.value)),
+        ("newlines", StoredTensor(integers: features.newlines, [features.newlines.count])),
         ("positions", StoredTensor(integers: features.positions, [features.positions.count])),
         (
           "layout",

@@ -32,8 +32,14 @@ extension ModelConversion {
     guard !c.queryKeyValueBias, !c.outputBias, !c.feedForwardBias else {
       throw refuse("has biases, which are not written to GGUF")
     }
-    guard c.rotary.kind != .llama3, c.activation == .silu else {
-      throw refuse("has rope_type llama3 or an activation other than silu: not written to GGUF")
+    guard c.activation == .silu else {
+      throw refuse("has an activation other than silu, which is not written to GGUF")
+    }
+    let linearFactor: Double
+    switch c.rotary.scaling {
+    case .none: linearFactor = 1
+    case .linear(let factor): linearFactor = factor
+    default: throw refuse("scales its rotary positions other than linearly: not written to GGUF")
     }
     let tokenizer = try GGUFTokenizerExport(directory: source, vocabulary: c.vocabulary)
     var values: [(key: String, value: GGUFWriter.Value)] = [
@@ -51,9 +57,9 @@ extension ModelConversion {
       ("llama.attention.value_length", .uint32(c.headWidth)),
       ("llama.attention.layer_norm_rms_epsilon", .float32(c.epsilon)),
     ]
-    if c.rotary.kind == .linear {
+    if linearFactor != 1 {
       values.append(("llama.rope.scaling.type", .string("linear")))
-      values.append(("llama.rope.scaling.factor", .float32(Float(c.rotary.factor ?? 1))))
+      values.append(("llama.rope.scaling.factor", .float32(Float(linearFactor))))
     }
     values += tokenizer.values
     let tensors = try model.index.parameters.map { parameter in
