@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LorikeetAutograd
-internal import LorikeetLayers
+package import LorikeetLayers
 internal import LorikeetTensors
 internal import LorikeetTextDecoders
 internal import LorikeetVisionLanguage
@@ -14,6 +14,7 @@ package struct DecodeBenchmark {
     package var tokens = 64
     package var repetitions = Repetitions(warmUp: 1, count: 5)
     package var seed: UInt64 = 0
+    package var cacheType = KeyValueCacheType.float32
 
     package init() {}
   }
@@ -42,6 +43,7 @@ package struct DecodeBenchmark {
     var generation = GenerationOptions()
     generation.maxTokens = options.tokens + 1
     generation.stopsAtEnd = false
+    generation.cacheType = options.cacheType
     var (prefill, decode): ([Double], [Double]) = ([], [])
     var (operations, prefillOperations) = (0, 0)
     PeakMemory.reset()

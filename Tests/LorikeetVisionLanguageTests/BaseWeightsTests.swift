@@ -19,8 +19,9 @@ import Testing
        "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 32,
        "max_position_embeddings": 64, "tie_word_embeddings": \(tied)}
       """
-    return VisionLanguageModel(
-      try JSONDecoder().decode(TextDecoderConfiguration.self, from: Data(json.utf8)), .random(seed: 5))
+    let configuration = try JSONDecoder().decode(
+      TextDecoderConfiguration.self, from: Data(json.utf8))
+    return VisionLanguageModel(configuration, .random(seed: 5))
   }
 
   /// The model with weights of a type, and one with the float32 values that they stand for.

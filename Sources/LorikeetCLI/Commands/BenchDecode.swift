@@ -29,6 +29,9 @@ struct BenchDecode: WorkingCommand {
   @Option(help: "What the prompt is drawn with.")
   var seed: UInt64 = 0
 
+  @Option(help: "Keep keys and values of earlier tokens in this type.")
+  var cacheDtype = KeyValueCacheType.float32
+
   @OptionGroup(title: "Benchmark options")
   var bench: BenchOptions
 
@@ -46,6 +49,7 @@ struct BenchDecode: WorkingCommand {
     options.tokens = tokens
     options.repetitions = bench.counts
     options.seed = seed
+    options.cacheType = cacheDtype
     let benchmark = try DecodeBenchmark(modelOptions.source(), options)
     try BenchPrinter(json: bench.json).print(benchmark.run())
   }
