@@ -10,8 +10,11 @@ public final class LinearProjector: Projector {
   public var normalisation: FeatureNormalisation?
   public var inputLayer: Linear { linear }
 
-  public init(_ scope: LayerScope, inputs: Int, outputs: Int, bias: Bool) {
-    linear = scope.linear("linear", inputs: inputs, outputs: outputs, bias: bias)
+  /// - Parameter name: what the layer is called below the scope.
+  public init(
+    _ scope: LayerScope, inputs: Int, outputs: Int, bias: Bool, name: String = "linear"
+  ) {
+    linear = scope.linear(name, inputs: inputs, outputs: outputs, bias: bias)
   }
 
   public func callAsFunction(_ features: Variable, _ context: ForwardContext) -> Variable {

@@ -45,6 +45,8 @@ public struct TextDecoderConfiguration: Sendable, Equatable {
   public var logitSoftCap: Float?
   /// What the embeddings of tokens are multiplied by.
   public var embeddingScale: Float = 1
+  /// Whether no token sees those after it. False where a model around the decoder decides.
+  public var isCausal = true
 
   /// Reads the keys that all families have.
   ///
@@ -77,6 +79,14 @@ public struct TextDecoderConfiguration: Sendable, Equatable {
     rotary = try RotaryConfiguration(
       values, maxPositions: maxPositions, headWidth: headWidth, renamed: rotaryNames)
     windows = Array(repeating: nil, count: layers)
+  }
+
+  /// - Throws: `DecodingError` if the decoder is not to be used as a causal one.
+  public func requireCausal(_ values: ConfigurationValues) throws {
+    guard isCausal else {
+      throw values.refusal(
+        "use_bidirectional_attention", "true is not supported here, decoders are causal")
+    }
   }
 
   /// Reads `layer_types`, which says which layers have a window.

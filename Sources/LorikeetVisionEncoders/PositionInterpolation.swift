@@ -2,7 +2,7 @@
 
 internal import LorikeetTensors
 
-/// Bicubic interpolation of a grid of position embeddings to another grid, as a matrix: cubic
+/// How a grid of position embeddings is brought to another grid, as a matrix. The first two are cubic
 /// convolution (Keys, 1981) with half-pixel centres, what PyTorch's
 /// `interpolate(mode: "bicubic", align_corners: false)` computes.
 enum PositionInterpolation {
@@ -10,6 +10,10 @@ enum PositionInterpolation {
   case plain
   /// `antialias: true`: a = -0.5, edges cut off, wider towards smaller grids.
   case antialiased
+  /// The embedding of the place at the same fraction of the side (Dehghani et al., "Patch n' Pack",
+  /// 2023), rounded down. transformers compares fractions in float32, and for some sides rounding
+  /// makes it take the place before; here it is exact.
+  case fractional
 
   /// `[target rows x target columns, side x side]`.
   func matrix(side: Int, rows: Int, columns: Int) -> Tensor {
@@ -33,6 +37,7 @@ enum PositionInterpolation {
   private func taps(from source: Int, to target: Int) -> [[(Int, Float)]] {
     let scale = Float(source) / Float(target)
     return (0..<target).map { index in
+      if self == .fractional { return [(index * source / target, 1)] }
       let center = (Float(index) + 0.5) * scale
       switch self {
       case .plain:
@@ -52,6 +57,7 @@ enum PositionInterpolation {
         }
         let sum = weights.reduce(0, +)
         return zip(first..<end, weights).map { ($0, $1 / sum) }
+      case .fractional: return []
       }
     }
   }

@@ -58,7 +58,7 @@ public struct Assembly: Sendable {
 
       """
     let configuration = try JSONFile.decode(
-      LlavaConfiguration.self, text: configurationText, path: output + "/config.json")
+      VisionLanguageConfiguration.self, text: configurationText, path: output + "/config.json")
     let encoderReader = CheckpointReader(try Checkpoint(directory: encoder)).aliasing([
       ("vision_tower", ""), ("vision_tower", "vision_model"),
     ])

@@ -29,6 +29,9 @@ extension VisionLanguageModel {
     // Slot 0 takes the prompt; the others start from a copy of it.
     var first = batch
     first.lengths = [batch.lengths[0]] + Array(repeating: 0, count: answers.count - 1)
+    if let prefix = batch.prefixes.first {
+      first.prefixes = [prefix] + Array(repeating: 0, count: answers.count - 1)
+    }
     let prefix = hiddenStates(first, tape: tape, cache: cache)
     cache.spreadFirstSlot()
     let next = (batch.positions.last ?? -1) + 1

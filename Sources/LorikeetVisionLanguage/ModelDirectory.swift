@@ -36,8 +36,8 @@ public struct ModelDirectory: Sendable {
   /// - Throws: `CheckpointError` or `ConfigurationError` naming the file and the cause.
   public func load(strict: Bool = true) throws -> LoadedModel {
     let type = try JSONFile.decode(ModelType.self, from: configurationPath).name
-    if type == LlavaConfiguration.modelType {
-      return .language(try loadLlava(strict: strict))
+    if VisionLanguageConfiguration.families.modelTypes.contains(type) {
+      return .language(try loadVisionLanguage(strict: strict))
     }
     if DualEncoderConfiguration.families.modelTypes.contains(type) {
       let configuration = try JSONFile.decode(
@@ -65,8 +65,7 @@ public struct ModelDirectory: Sendable {
         path: configurationPath, key: "model_type",
         reason: "has a bad value: \(type) is not supported; supported are \(ModelKinds.supported)")
     }
-    let configuration = try JSONFile.decode(
-      TextDecoderConfiguration.self, from: configurationPath)
+    let configuration = try JSONFile.decode(CausalConfiguration.self, from: configurationPath).value
     let reader = CheckpointReader(try Checkpoint(directory: path))
     let model = VisionLanguageModel(configuration, .checkpoint(reader))
     try finish(reader, strict: strict, tied: configuration.tiesEmbeddings)
@@ -93,16 +92,11 @@ public struct ModelDirectory: Sendable {
         + "encoder and a decoder)")
   }
 
-  private func loadLlava(strict: Bool) throws -> VisionLanguageModel {
-    let configuration = try JSONFile.decode(LlavaConfiguration.self, from: configurationPath)
-    // Other layouts in circulation: the names of transformers' modules, and a decoder without its head.
-    let reader = CheckpointReader(try Checkpoint(directory: path)).aliasing([
-      ("language_model.model", "model.language_model"), ("language_model.lm_head", "lm_head"),
-      ("vision_tower", "model.vision_tower"), ("vision_tower", "vision_tower.vision_model"),
-      ("vision_tower", "model.vision_tower.vision_model"),
-      ("multi_modal_projector", "model.multi_modal_projector"),
-      ("language_model.model", "language_model"),
-    ])
+  private func loadVisionLanguage(strict: Bool) throws -> VisionLanguageModel {
+    let configuration = try JSONFile.decode(
+      VisionLanguageConfiguration.self, from: configurationPath)
+    let reader = CheckpointReader(try Checkpoint(directory: path)).aliasing(
+      configuration.names.aliases)
     let source = LayerScope.Source.checkpoint(reader)
     let model = try VisionLanguageModel(
       configuration, .init(encoder: source, projector: source, decoder: source),
@@ -118,5 +112,15 @@ public struct ModelDirectory: Sendable {
         || tied && $0.hasSuffix("lm_head.weight")
     }
     try reader.finish(strict: strict)
+  }
+}
+
+/// The configuration of a decoder that stands alone.
+private struct CausalConfiguration: Decodable {
+  let value: TextDecoderConfiguration
+
+  init(from decoder: any Decoder) throws {
+    value = try TextDecoderConfiguration(from: decoder)
+    try value.requireCausal(ConfigurationValues(decoder))
   }
 }

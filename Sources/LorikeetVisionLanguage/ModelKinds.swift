@@ -13,7 +13,7 @@ public enum ModelKinds {
       title + ": " + types.joined(separator: ", ")
     }
     return [
-      list("vision-language", [LlavaConfiguration.modelType]),
+      list("vision-language", VisionLanguageConfiguration.families.modelTypes),
       list("text decoders", TextDecoderConfiguration.families.modelTypes),
       list("image encoders", VisionEncoderFamilies.all.modelTypes),
       list("dual encoders", DualEncoderConfiguration.families.modelTypes),

@@ -18,6 +18,17 @@ public struct PackedBatch {
   public var targets: [(row: Int, token: Int)]
   /// How many targets each sequence has.
   public var targetCounts: [Int]
+  /// Rows at the beginning of each sequence that see one another both ways; empty for none.
+  public var prefixes: [Int] = []
+
+  /// The segments, with their prefixes where they begin a sequence.
+  func prefixed(_ segments: [AttentionSegment]) -> [AttentionSegment] {
+    guard !prefixes.isEmpty else { return segments }
+    return zip(segments, prefixes).map { segment, prefix in
+      guard segment.keys.count == segment.queries.count else { return segment }
+      return AttentionSegment(queries: segment.queries, keys: segment.keys, prefix: prefix)
+    }
+  }
 }
 
 extension VisionLanguageModel {
@@ -45,14 +56,7 @@ extension VisionLanguageModel {
     }
     let width = decoder.width
     let words = decoder.embed(ids, tape)
-    let visual: Variable? =
-      images.isEmpty
-      ? nil
-      : project(
-        tape.joinRows(
-          images.map { ($0.features, 0..<$0.features.shape.rows) },
-          width: images[0].features.shape.width),
-        tape: tape, isTraining: isTraining, random: random)
+    let visual = visualEmbeddings(images, tape: tape, isTraining: isTraining, random: random)
 
     var pieces: [(source: Variable, rows: Range<Int>)] = []
     var batch = PackedBatch(
@@ -75,7 +79,7 @@ extension VisionLanguageModel {
           position += tokens.count
         case .image(let features):
           guard let visual else { continue }
-          let count = features.features.shape.rows
+          let count = features.tokens
           let isKept = placement == .original
           append(
             visual, picture..<picture + count, .image,
@@ -88,6 +92,7 @@ extension VisionLanguageModel {
           position += rows.shape.rows
         }
       }
+      if promptSeesItself { batch.prefixes.append(batch.positions.count - start) }
       let first = batch.positions.count - 1
       for (offset, token) in sequence.answer.enumerated() {
         // A sequence without a prompt has nothing that predicts its first token.
@@ -113,7 +118,8 @@ extension VisionLanguageModel {
   ) -> Variable {
     if let cache {
       let context = ForwardContext(
-        tape: tape, segments: cache.segments(adding: batch.lengths), positions: batch.positions,
+        tape: tape, segments: batch.prefixed(cache.segments(adding: batch.lengths)),
+        positions: batch.positions,
         modalities: batch.modalities, cache: cache, random: random)
       defer { cache.advance(by: batch.lengths) }
       return decoder.hiddenStates(batch.embeddings, context)
@@ -126,7 +132,8 @@ extension VisionLanguageModel {
     return decoder.hiddenStates(
       batch.embeddings,
       ForwardContext(
-        tape: tape, isTraining: isTraining, segments: segments, positions: batch.positions,
+        tape: tape, isTraining: isTraining, segments: batch.prefixed(segments),
+        positions: batch.positions,
         modalities: batch.modalities, random: random))
   }
 

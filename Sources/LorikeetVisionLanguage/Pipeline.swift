@@ -15,7 +15,7 @@ public import LorikeetTokenPruning
 /// A model ready for work: its processor, adapters, pruning and stand-ins.
 public final class Pipeline {
   public let model: VisionLanguageModel
-  public let processor: Processor
+  public private(set) var processor: Processor
   public var settings: TaskSettings
   public var adapters: AdapterSet?
   public var missing: any MissingModalityStrategy
@@ -33,6 +33,7 @@ public final class Pipeline {
     model = try ModelDirectory(directory).loadLanguageModel(strict: strict)
     if let baseType { model.storeWeights(as: baseType) }
     processor = try Processor(directory: directory)
+    processor.putsPicturesFirst = model.promptSeesItself
     settings = TaskSettings()
     missing = DropRows()
     guard let adapter else { return }
@@ -121,7 +122,7 @@ public final class Pipeline {
       + sequence.parts.reduce(0) { sum, part in
         switch part {
         case .tokens(let tokens): sum + tokens.count
-        case .image(let features): sum + features.features.shape.rows
+        case .image(let features): sum + features.tokens
         case .standIn(let modality): sum + (missing.standIn(for: modality)?.shape.rows ?? 0)
         }
       }

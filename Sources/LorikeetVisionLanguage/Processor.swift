@@ -26,6 +26,9 @@ public struct Processor: Sendable {
   public let tokenizer: Tokenizer
   /// nil where the directory has no preprocessor configuration.
   public let imageProcessor: ImageProcessor?
+  /// Whether plain prompts are PaliGemma's: pictures, the beginning-of-text token, the words, a line's
+  /// end; and answers begin without a space.
+  public var putsPicturesFirst = false
 
   public init(tokenizer: Tokenizer, imageProcessor: ImageProcessor?) {
     self.tokenizer = tokenizer
@@ -69,6 +72,22 @@ public struct Processor: Sendable {
     let places = String(repeating: Self.imageMark + "\n", count: images.count)
     var marked: String
     switch settings.promptStyle {
+    case .plain where putsPicturesFirst:
+      let words =
+        switch text {
+        case .words(let words): "\(settings.textPrefix) \(words)\n"
+        case .missing, nil: ""
+        }
+      var parts: [TokenSequence.Part] = images.map {
+        switch $0 {
+        case .features(let features): .image(features)
+        case .missing: .standIn(.missingImage)
+        }
+      }
+      if case .missing = text { parts.append(.standIn(.missingText)) }
+      parts.append(
+        .tokens(tokenizer.encode(words + instruction + "\n", addSpecialTokens: true)))
+      return TokenSequence(parts: parts)
     case .plain:
       marked = places
       if text != nil { marked += Self.textMark }
@@ -89,7 +108,7 @@ public struct Processor: Sendable {
 
   /// The tokens of an answer, its end token included.
   public func answer(_ text: String, settings: TaskSettings, endTokens: [Int]) -> [Int] {
-    let words = settings.promptStyle == .plain ? " " + text : text
+    let words = settings.promptStyle == .plain && !putsPicturesFirst ? " " + text : text
     let end = tokenizer.eosToken ?? endTokens.first
     return tokenizer.encode(words, addSpecialTokens: false) + (end.map { [$0] } ?? [])
   }

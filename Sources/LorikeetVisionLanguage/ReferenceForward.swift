@@ -185,9 +185,11 @@ public struct ReferenceForward {
     defer { for entry in trained { entry.parameter.isTrainable = false } }
     let tape = Tape(isRecording: gradients)
 
-    let features = try imageFeatures(model, inputs, tape)
-    let sequences = try sequences(model, inputs, features, upTo: nil, tape)
-    let batch = model.pack(sequences, tape: tape)
+    let pictures = try imageFeatures(model, inputs, tape)
+    let sequences = try sequences(model, inputs, pictures, upTo: nil, tape)
+    var batch = model.pack(sequences, tape: tape)
+    // What sees itself both ways is what the inputs call so.
+    batch.prefixes = model.promptSeesItself ? inputs.prefixes ?? [] : []
     let embeddings = batch.embeddings.value
     let hidden = model.hiddenStates(batch, tape: tape)
     let logits = model.decoder.logits(hidden, .inference).value
@@ -196,11 +198,8 @@ public struct ReferenceForward {
       ("hidden.0", StoredTensor(padded(embeddings, inputs))),
       ("hidden.last", StoredTensor(padded(hidden.value, inputs))),
     ]
-    if let features,
-      let projected = model.project(
-        features, tape: .inference, isTraining: false, random: RandomStream(seed: 0))
-    {
-      outputs.append(("image_features", StoredTensor(projected.value)))
+    if let pictures, let embedded = model.visualEmbeddings(pictures, tape: .inference) {
+      outputs.append(("image_features", StoredTensor(embedded.value)))
     }
     if let targets = try targets(model, inputs) {
       let (loss, _) = model.decoder.crossEntropy(
@@ -223,42 +222,95 @@ public struct ReferenceForward {
     adapters?.parameters ?? model.index.parameters.map { ($0.name, $0) }
   }
 
-  /// The encoder's features of all pictures, one picture after the other.
+  /// The visual tokens of all pictures, in order.
   private func imageFeatures(
     _ model: VisionLanguageModel, _ inputs: ReferenceInputs, _ tape: Tape
-  ) throws -> Variable? {
+  ) throws -> [VisualFeatures]? {
     guard inputs.pixels != nil else { return nil }
     guard let vision = model.vision else {
       throw FileError(
         path: inputs.path, reason: "has pixel_values, and the model has no image encoder")
     }
-    let pictures = model.visualFeatures(try pictures(inputs, for: vision.encoder), tape: tape)
-    return tape.joinRows(
-      pictures.map { ($0.features, 0..<$0.features.shape.rows) },
-      width: pictures[0].features.shape.width)
+    let pixels = try pictures(inputs, for: vision.encoder)
+    let patch = vision.encoder.patchSize * vision.squareSide
+    guard pixels.shape[2] >= patch, pixels.shape[3] >= patch else {
+      throw FileError(
+        path: inputs.path,
+        reason: "pixel_values \(pixels.shape) are smaller than \(patch) x \(patch), what one token "
+          + "stands for")
+    }
+    guard vision.takesTiles else {
+      guard let tiles = inputs.tilesPerPicture else {
+        return model.visualFeatures(pixels, tape: tape)
+      }
+      // Pictures that fill up a batch are zero throughout.
+      let size = pixels.count / pixels.shape[0]
+      let real = (0..<pixels.shape[0]).filter { picture in
+        tiles == 1
+          || pixels.withValues { values in
+            values[picture * size..<(picture + 1) * size].contains { $0 != 0 }
+          }
+      }
+      guard !real.isEmpty else { return nil }
+      return model.visualFeatures(chosen(real, of: pixels), tape: tape)
+    }
+    guard let tiles = inputs.tilesPerPicture, let sizes = inputs.imageSizes,
+      sizes.count * tiles == pixels.shape[0], case .anyResolution(let grids) = vision.arrangement,
+      pixels.shape[2] == vision.encoder.imageSize, pixels.shape[3] == vision.encoder.imageSize
+    else {
+      throw FileError(
+        path: inputs.path,
+        reason: "expected pixel_values [pictures, tiles, 3, \(vision.encoder.imageSize), "
+          + "\(vision.encoder.imageSize)] and image_sizes [pictures, 2]")
+    }
+    return try sizes.enumerated().map { index, size in
+      let grid = grids.grid(height: size[0], width: size[1], tile: vision.encoder.imageSize)
+      let count = grid.rows * grid.columns + 1
+      let first = index * tiles
+      guard count <= tiles,
+        let features = model.visualFeatures(
+          PicturePixels(
+            tiles: chosen(Array(first..<first + count), of: pixels), height: size[0],
+            width: size[1]), tape: tape)
+      else {
+        throw FileError(
+          path: inputs.path,
+          reason: "a picture of \(size[0]) x \(size[1]) has \(count) tiles, pixel_values \(tiles)")
+      }
+      return features
+    }
+  }
+
+  /// Some of `[images, 3, height, width]`.
+  private func chosen(_ indices: [Int], of pixels: Tensor) -> Tensor {
+    let size = pixels.count / pixels.shape[0]
+    let flat = pixels.reshaped([pixels.shape[0], size])
+    return Kernels.gatherRows(indices.map { (flat, $0..<$0 + 1) }, width: size).reshaped(
+      Shape([indices.count] + pixels.shape.dimensions.dropFirst()))
   }
 
   /// The rows of `input_ids` without padding, image tokens replaced by features in reading order.
   ///
   /// - Parameter limit: how many inputs of each row to take, nil for all.
   private func sequences(
-    _ model: VisionLanguageModel, _ inputs: ReferenceInputs, _ features: Variable?,
+    _ model: VisionLanguageModel, _ inputs: ReferenceInputs, _ pictures: [VisualFeatures]?,
     upTo limit: Int?, _ tape: Tape
   ) throws -> [TokenSequence] {
     guard let ids = inputs.ids else {
       throw FileError(path: inputs.path, reason: "has no input_ids, which a language model needs")
     }
-    let image = features == nil ? nil : model.vision?.imageToken
+    let image = pictures == nil ? nil : model.vision?.imageToken
     let placeholders = zip(ids, inputs.present).reduce(0) { count, row in
       count + row.0[row.1].count { $0 == image }
     }
-    if let features, placeholders != features.shape.rows {
+    var waiting = (pictures ?? [])[...]
+    let tokens = waiting.reduce(0) { $0 + $1.tokens }
+    if pictures != nil, placeholders != tokens {
       throw FileError(
         path: inputs.path,
         reason: "image features and image tokens do not match: \(placeholders) placeholders, "
-          + "\(features.shape.rows) features")
+          + "\(tokens) features")
     }
-    var used = 0
     return try zip(ids, inputs.present).map { ids, present in
       var sequence = TokenSequence(parts: [])
       var place = present.lowerBound
@@ -268,21 +320,13 @@ public struct ReferenceForward {
           ids[place..<present.upperBound].firstIndex { ($0 == image) != isImage }
           ?? present.upperBound
         let cut = min(end, limit ?? end)
-        if isImage, let features {
-          if cut > place {
-            guard cut == end else {
-              throw FileError(
-                path: inputs.path, reason: "the first \(cut) inputs end inside of an image")
-            }
-            let count = end - place
-            sequence.parts.append(
-              .image(
-                VisualFeatures(
-                  features: tape.joinRows(
-                    [(features, used..<used + count)], width: features.shape.width),
-                  positions: Array(0..<count), total: count, grid: (1, count))))
+        if isImage, pictures != nil {
+          guard cut == end || cut <= place else {
+            throw FileError(
+              path: inputs.path, reason: "the first \(cut) inputs end inside of an image")
           }
-          used += end - place
+          let parts = try take(end - place, from: &waiting, inputs, tape)
+          if cut > place { sequence.parts += parts.map { .image($0) } }
         } else if cut > place {
           let words = Array(ids[place..<cut])
           try requireKnown([words], vocabulary: model.decoder.vocabulary, path: inputs.path)
@@ -292,6 +336,29 @@ public struct ReferenceForward {
       }
       return sequence
     }
+  }
+
+  /// Pictures of so many tokens together; the last one is cut if it has more.
+  private func take(
+    _ count: Int, from waiting: inout ArraySlice<VisualFeatures>, _ inputs: ReferenceInputs,
+    _ tape: Tape
+  ) throws -> [VisualFeatures] {
+    var taken: [VisualFeatures] = []
+    var left = count
+    while left > 0, let next = waiting.popFirst() {
+      if next.tokens > left {
+        guard next.newlines.isEmpty else {
+          throw FileError(path: inputs.path, reason: "image tokens end inside of a picture")
+        }
+        taken.append(next.rows(0..<left, tape))
+        waiting.insert(next.rows(left..<next.tokens, tape), at: waiting.startIndex)
+        left = 0
+      } else {
+        taken.append(next)
+        left -= next.tokens
+      }
+    }
+    return taken
   }
 
   /// The packed rows that predict a label, with the label.
@@ -360,5 +427,14 @@ public struct ReferenceForward {
     options.stopsAtEnd = false
     let answers = model.generate(prompts, options)
     return StoredTensor(integers: answers.flatMap { $0 }, [answers.count, generation.count])
+  }
+}
+
+extension VisualFeatures {
+  /// Some rows, as a picture of their own.
+  fileprivate func rows(_ range: Range<Int>, _ tape: Tape) -> VisualFeatures {
+    VisualFeatures(
+      features: tape.joinRows([(features, range)], width: features.shape.width),
+      positions: Array(0..<range.count), total: range.count, grid: (1, range.count))
   }
 }

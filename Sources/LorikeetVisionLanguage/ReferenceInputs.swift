@@ -16,8 +16,16 @@ public struct ReferenceInputs {
   public let present: [Range<Int>]
   /// `labels`, of the shape of `input_ids`; `ignoredLabel` where nothing is to be predicted.
   public let labels: [[Int]]?
-  /// `pixel_values` `[images, 3, height, width]`.
+  /// `pixel_values` `[images, 3, height, width]`; given as `[pictures, tiles, 3, height, width]` it has
+  /// all tiles of all pictures, `tilesPerPicture` each.
   public let pixels: Tensor?
+  /// nil where `pixel_values` has no axis for tiles.
+  public let tilesPerPicture: Int?
+  /// `image_sizes` `[pictures, 2]`, height and width in pixels.
+  public let imageSizes: [[Int]]?
+  /// For each row the tokens at its beginning that are of type 0 in `token_type_ids`, padding left out;
+  /// nil if the file has none.
+  public let prefixes: [Int]?
 
   /// The label of a token that does not count in the loss.
   public static let ignoredLabel = -100
@@ -40,11 +48,24 @@ public struct ReferenceInputs {
         throw FileError(path: path, reason: "\(name) does not have the shape of input_ids")
       }
     }
-    present = try (ids ?? []).enumerated().map { row, tokens in
+    let present = try (ids ?? []).enumerated().map { row, tokens in
       guard let mask else { return 0..<tokens.count }
       return try Self.unmasked(mask[row], row: row, path: path)
     }
-    pixels = try file["pixel_values"].map { try Self.pictures($0, path: path) }
+    self.present = present
+    let types = try Self.rows(file, "token_type_ids")
+    guard types == nil || types?.map(\.count) == ids?.map(\.count) else {
+      throw FileError(path: path, reason: "token_type_ids does not have the shape of input_ids")
+    }
+    prefixes = types.map { rows in
+      zip(rows, present).map { row, range in row[range].prefix { $0 == 0 }.count }
+    }
+    let stored = file["pixel_values"]
+    tilesPerPicture = stored?.shape.rank == 5 ? stored?.shape[1] : nil
+    pixels = try stored.map { try Self.pictures($0, path: path) }
+    imageSizes = try Self.rows(file, "image_sizes")
+    guard imageSizes?.allSatisfy({ $0.count == 2 && $0.allSatisfy { 1...65_536 ~= $0 } }) ?? true
+    else { throw FileError(path: path, reason: "image_sizes is not [pictures, 2] of sides") }
   }
 
   /// The first place that is 1 and the end of the ones.
@@ -78,7 +99,10 @@ public struct ReferenceInputs {
 
   private static func pictures(_ stored: StoredTensor, path: String) throws -> Tensor {
     let extents = stored.shape.dimensions
-    let shape = Shape(extents.count == 3 ? [1] + extents : extents)
+    let shape = Shape(
+      extents.count == 3
+        ? [1] + extents
+        : extents.count == 5 ? [extents[0] * extents[1]] + extents.dropFirst(2) : extents)
     guard stored.dtype.isFloatingPoint, shape.rank == 4, shape[1] == 3, shape.count > 0 else {
       throw FileError(
         path: path,

@@ -40,6 +40,9 @@ import Testing
     Case(
       heads: 2, keyHeads: 1, headWidth: 5, isCausal: true, lengths: [(9, 9), (70, 72), (2, 8)],
       prefix: 5),
+    Case(
+      heads: 2, keyHeads: 1, headWidth: 5, isCausal: true, lengths: [(9, 9), (70, 72)], window: 3,
+      prefix: 6),
   ]
 
   @Test(arguments: cases, [UInt64(1), 2]) func gradients(c: Case, seed: UInt64) {
@@ -90,7 +93,7 @@ import Testing
           let place = keys - queries + i
           let weights = (0..<keys).map { j -> Float in
             let isSeen =
-              !c.isCausal || j < c.prefix
+              !c.isCausal || place < c.prefix && j < c.prefix
               || j <= place && (c.window.map { j > place - $0 } ?? true)
             guard isSeen else { return 0 }
             var score = (0..<c.headWidth).reduce(Float(0)) {

@@ -13,7 +13,9 @@ import Testing
 @Suite struct ReferenceForwardTests {
   static let cases = [
     "models/llava", "models/llava-full", "models/llava-two-images", "models/llava-clip-gemma2",
-    "models/llava-siglip-qwen2", "models/llava-registers-phi3", "adapters/llava-lora",
+    "models/llava-siglip-qwen2", "models/llava-registers-phi3", "models/llava-next",
+    "models/llava-next-siglip", "models/idefics3", "models/paligemma", "models/paligemma-windows",
+    "adapters/llava-lora",
     "adapters/llava-lora-projector",
   ].flatMap { ["\($0)/seed-1", "\($0)/seed-2"] }
 

@@ -31,7 +31,7 @@ GRADIENT_TOLERANCE = 1e-3  # times the largest value of the tensor
 GRADIENT_FLOOR = 1e-6  # some gradients are zero but for rounding
 
 ENCODERS = ("clip_vision_model", "siglip_vision_model", "dinov2", "dinov2_with_registers")
-VISION_LANGUAGE = ("llava",)
+VISION_LANGUAGE = ("llava", "llava_next", "paligemma", "idefics3", "smolvlm")
 # Parameters that no output depends on; a model may go without them.
 UNUSED = ("mask_token",)
 
@@ -91,7 +91,10 @@ def compute(kind, model, adapted, inputs, wanted, prompt):
     if output.loss is not None:
         found["loss"] = output.loss.reshape(1)
     if getattr(output, "image_hidden_states", None) is not None:
-        found["image_features"] = output.image_hidden_states.flatten(0, -2)
+        features = output.image_hidden_states
+        if isinstance(features, (list, tuple)):
+            features = torch.cat(features)
+        found["image_features"] = features.flatten(0, -2)
     if any(name.startswith("grad.") for name in wanted):
         output.loss.backward()
         names = file_names(model, "adapter_model.safetensors" if adapted else "model.safetensors")
@@ -108,7 +111,7 @@ def compute(kind, model, adapted, inputs, wanted, prompt):
         if prompt is None:
             sys.exit("error: the outputs hold greedy_ids: --from K is needed")
         given = {
-            k: v if k == "pixel_values" else v[:, :prompt]
+            k: v if k in ("pixel_values", "image_sizes") else v[:, :prompt]
             for k, v in inputs.items()
             if k != "labels"
         }

@@ -156,7 +156,9 @@ def gradients(model, file_name, keep=lambda name: True):
 def continue_greedily(model, inputs, prompt):
     """The ids [1, GREEDY_TOKENS] that follow the first `prompt` inputs, by argmax alone."""
     given = {
-        k: v if k == "pixel_values" else v[:, :prompt] for k, v in inputs.items() if k != "labels"
+        k: v if k in ("pixel_values", "image_sizes") else v[:, :prompt]
+        for k, v in inputs.items()
+        if k != "labels"
     }
     output = model.generate(
         **given,
@@ -490,6 +492,120 @@ def vision_language(case, model, images, gradients_of):
     )
 
 
+def write_vision_language(case, model, inputs, prompt, gradients_of):
+    output = model(**inputs)
+    output.loss.backward()
+    features = output.image_hidden_states
+    if isinstance(features, (list, tuple)):
+        features = torch.cat(features)
+    case.write_numbers(
+        inputs,
+        {
+            "logits": output.logits,
+            "loss": output.loss.reshape(1),
+            "image_features": features.reshape(-1, features.shape[-1]),
+            "greedy_ids": continue_greedily(model, inputs, prompt),
+            **gradients(model, "model.safetensors", lambda name: gradients_of in name),
+        },
+        kind="vision-language",
+        greedy_prompt_length=prompt,
+    )
+
+
+def with_placeholders(case, runs, image_token, vocabulary, answer=5):
+    """A few words, each run of placeholders with a word after it, and an answer, with its labels."""
+    pieces = [case.tokens(2, vocabulary)]
+    for run in runs:
+        pieces += [torch.full((1, run), image_token), case.tokens(1, vocabulary)]
+    prompt = sum(p.shape[1] for p in pieces)
+    ids = torch.cat([*pieces, case.tokens(answer, vocabulary)], dim=1)
+    labels = ids.clone()
+    labels[:, :prompt] = -100
+    return {"input_ids": ids, "labels": labels, "attention_mask": torch.ones_like(ids)}, prompt
+
+
+def llava_next(case, sizes, strategy="default", vision="clip"):
+    text = small_config(case, "llama")
+    vision = small_encoder_config(case, vision)
+    config = transformers.LlavaNextConfig(
+        vision_config=vision.to_dict(),
+        text_config=text.to_dict(),
+        image_token_index=text.vocab_size - 1,
+        image_grid_pinpoints=[[20, 40], [40, 20], [40, 40], [20, 60]],
+        vision_feature_select_strategy=strategy,
+        vision_feature_layer=-1,
+    )
+    config._attn_implementation = "eager"
+    model = fill(case, transformers.LlavaNextForConditionalGeneration(config))
+    from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
+
+    tiles = [image_size_to_num_patches(s, config.image_grid_pinpoints, 20) for s in sizes]
+    pixels = case.normal((len(sizes), max(tiles), 3, 20, 20))
+    for picture, count in enumerate(tiles):
+        pixels[picture, count:] = 0
+    with torch.no_grad():
+        features = model.model.get_image_features(
+            pixel_values=pixels,
+            image_sizes=torch.tensor(sizes),
+            vision_feature_layer=-1,
+            vision_feature_select_strategy=strategy,
+        ).pooler_output
+    runs = [f.shape[0] for f in features]
+    inputs, prompt = with_placeholders(case, runs, text.vocab_size - 1, text.vocab_size)
+    inputs |= {"pixel_values": pixels, "image_sizes": torch.tensor(sizes)}
+    write_vision_language(case, model, inputs, prompt, "image_newline")
+
+
+def paligemma(case, family="gemma", **more):
+    text = small_config(case, family, head_dim=12, **more)
+    vision = small_encoder_config(case, "siglip").to_dict()
+    config = transformers.PaliGemmaConfig(
+        vision_config={**vision, "projection_dim": 16, "vision_use_head": False},
+        text_config=text.to_dict(),
+        projection_dim=16,
+        hidden_size=16,
+        image_token_index=text.vocab_size - 1,
+    )
+    config._attn_implementation = "eager"
+    model = fill(case, transformers.PaliGemmaForConditionalGeneration(config))
+    inputs, prompt = with_placeholders(case, [16], text.vocab_size - 1, text.vocab_size)
+    types = torch.zeros_like(inputs["input_ids"])
+    types[:, prompt:] = 1
+    inputs |= {"token_type_ids": types, "pixel_values": case.normal((1, 3, 20, 20))}
+    write_vision_language(case, model, inputs, prompt, "projector")
+
+
+def idefics3(case, images=2):
+    text = small_config(case, "llama", tie_word_embeddings=case.seed % 2 == 0)
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 20,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 4,
+        "hidden_act": "gelu_pytorch_tanh",
+    }
+    config = transformers.Idefics3Config(
+        vision_config=vision,
+        text_config=text.to_dict(),
+        scale_factor=2,
+        image_token_id=text.vocab_size - 1,
+        tie_word_embeddings=case.seed % 2 == 0,
+        pad_token_id=3,
+    )
+    config._attn_implementation = "eager"
+    model = fill(case, transformers.Idefics3ForConditionalGeneration(config))
+    # Seed 2 has smaller pictures than the configured ones.
+    height, width = (16, 16) if case.seed == 1 else (8, 8)
+    run = height * width // 64
+    inputs, prompt = with_placeholders(
+        case, [run] * images, text.vocab_size - 1, text.vocab_size
+    )
+    inputs["pixel_values"] = case.normal((1, images, 3, height, width))
+    write_vision_language(case, model, inputs, prompt, "modality_projection")
+
+
 # MARK: Adapters
 
 LLAMA_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -654,6 +770,16 @@ MODELS = {
         final_logit_softcapping=4.0,
     ),
     "llava-siglip-qwen2": lambda case: small_llava(case, "siglip", "qwen2", "full", -1),
+    # Wide, high and square pictures: two tiles, two, four, and three.
+    "llava-next": lambda case: llava_next(case, [(17, 30), (50, 22)]),
+    "llava-next-siglip": lambda case: llava_next(
+        case, [(33, 35), (19, 70)], strategy="full", vision="siglip"
+    ),
+    "paligemma": paligemma,
+    "paligemma-windows": lambda case: paligemma(
+        case, "gemma2", query_pre_attn_scalar=10, sliding_window=7
+    ),
+    "idefics3": idefics3,
     "llava-registers-phi3": lambda case: small_llava(case, "dinov2_with_registers", "phi3"),
 }
 

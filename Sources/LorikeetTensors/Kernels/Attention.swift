@@ -45,7 +45,8 @@ public struct AttentionShape: Sendable, Equatable {
 public struct AttentionSegment: Sendable, Equatable {
   public var queries: Range<Int>
   public var keys: Range<Int>
-  /// The number of keys at the beginning that every query sees, whatever the shape says.
+  /// The number of keys at the beginning that see one another, whatever the shape says, as a prompt
+  /// may.
   public var prefix: Int
 
   public init(queries: Range<Int>, keys: Range<Int>, prefix: Int = 0) {
@@ -294,8 +295,7 @@ extension Kernels {
     guard shape.isCausal else { return 0..<segment.keys.count }
     let next = max(0, segment.keys.count - segment.queries.count + i + 1)
     let first = shape.window.map { max(0, next - $0) } ?? 0
-    guard segment.prefix > 0 else { return first..<next }
-    return 0..<max(next, min(segment.prefix, segment.keys.count))
+    return next > segment.prefix ? first..<next : 0..<min(segment.prefix, segment.keys.count)
   }
 
   /// Blocks of queries, counted within the segment, each with the keys that any of it sees.
@@ -320,7 +320,6 @@ extension Kernels {
         && segments.allSatisfy {
           $0.queries.upperBound <= q.rows && $0.keys.upperBound <= k.rows
             && (!shape.isCausal || $0.queries.count <= $0.keys.count)
-            && ($0.prefix == 0 || shape.window == nil)
         }, "attention: q \(q.shape), k \(k.shape), v \(v.shape) for \(shape) in \(segments)")
   }
 }

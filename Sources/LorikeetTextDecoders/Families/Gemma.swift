@@ -31,9 +31,6 @@ extension TextDecoderConfiguration {
     outputBias = queryKeyValueBias
     normOffset = 1
     embeddingScale = Float(Double(hiddenSize).squareRoot())
-    guard try values.value("use_bidirectional_attention", default: false) == false else {
-      throw values.refusal(
-        "use_bidirectional_attention", "true is not supported, the decoder is causal")
-    }
+    isCausal = try !values.value("use_bidirectional_attention", default: false)
   }
 }

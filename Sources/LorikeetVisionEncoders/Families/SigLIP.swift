@@ -12,13 +12,16 @@ public struct SigLIPVisionConfiguration: VisionEncoderConfiguration, Equatable {
   public var patchSize: Int
   /// Whether the tower has the pooling.
   public var hasHead: Bool
+  /// Whether positions are those of the same fraction of the side: Idefics3's tower.
+  public var hasFractionalPositions: Bool
 
-  public init(_ values: ConfigurationValues) throws {
+  public init(_ values: ConfigurationValues, isIdefics3: Bool = false) throws {
     form = try EncoderBlock.Form(values, epsilon: 1e-6, activation: .geluTanh)
     layers = try values.whole("num_hidden_layers", most: 4096)
     imageSize = try values.whole("image_size", most: 1 << 20)
     patchSize = try values.whole("patch_size", most: 1 << 20)
-    hasHead = try values.value("vision_use_head", default: true)
+    hasHead = try !isIdefics3 && values.value("vision_use_head", default: true)
+    hasFractionalPositions = isIdefics3
     guard imageSize >= patchSize else {
       throw values.refusal("patch_size", "\(patchSize) for pictures of \(imageSize)")
     }
@@ -35,7 +38,7 @@ public struct SigLIPVisionConfiguration: VisionEncoderConfiguration, Equatable {
       classToken: nil, registers: nil,
       positions: embeddings.scoped("position_embedding").parameter(
         "weight", [side * side, form.width], initial: .normal(0.02)),
-      side: side, interpolation: .plain, width: form.width)
+      side: side, interpolation: hasFractionalPositions ? .fractional : .plain, width: form.width)
     return VisionTransformer(
       patchSize: patchSize, imageSize: imageSize, tokens: tokens,
       blocks: (0..<layers).map {
@@ -56,5 +59,15 @@ extension ModelFamily<any VisionEncoderConfiguration> {
         "num_attention_heads": 12, "image_size": 224, "patch_size": 16,
       ]
     ) { try SigLIPVisionConfiguration($0) }
+  }
+  /// The tower of Idefics3 and SmolVLM, as their `vision_config` has it.
+  public static var idefics3Vision: Self {
+    ModelFamily(
+      "idefics3_vision", "smolvlm_vision", "idefics3", "smolvlm",
+      defaults: [
+        "hidden_size": 1152, "intermediate_size": 3072, "num_hidden_layers": 12,
+        "num_attention_heads": 16, "image_size": 224, "patch_size": 32,
+      ]
+    ) { try SigLIPVisionConfiguration($0, isIdefics3: true) }
   }
 }
