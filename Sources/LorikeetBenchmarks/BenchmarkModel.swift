@@ -99,7 +99,7 @@ package struct BenchmarkModel: Sendable {
         "text_config": \(shape.configuration(layers: layers))}
         """
       let configuration = try JSONFile.decode(
-        LlavaConfiguration.self, text: text, path: description)
+        VisionLanguageConfiguration.self, text: text, path: description)
       let model = try VisionLanguageModel(
         configuration,
         .init(
