@@ -46,6 +46,37 @@ public struct RunDirectory: Sendable {
     }
   }
 
+  /// Makes sure that a run goes on with the recipe that it began with, but for what does not change
+  /// its numbers.
+  ///
+  /// - Throws: `TrainingError.run` naming the first key that differs.
+  public func requireSame(_ recipe: TrainingRecipe) throws {
+    let file = path + "/recipe.yaml"
+    guard FileManager.default.fileExists(atPath: file) else { return }
+    func lines(_ recipe: TrainingRecipe) throws -> [Substring] {
+      var recipe = recipe
+      let standard = TrainingRecipe()
+      recipe.model = standard.model
+      recipe.data = standard.data
+      recipe.output = standard.output
+      recipe.maxMinutes = standard.maxMinutes
+      recipe.earlyStoppingPatience = standard.earlyStoppingPatience
+      recipe.saveSteps = standard.saveSteps
+      recipe.saveTotalLimit = standard.saveTotalLimit
+      recipe.featureCache = standard.featureCache
+      recipe.strict = standard.strict
+      return try recipe.yaml().split(separator: "\n")
+    }
+    let (before, now) = (try lines(try TrainingRecipe(path: file)), try lines(recipe))
+    guard before != now else { return }
+    let difference = zip(before + [""], now + [""]).first { $0 != $1 }
+    throw TrainingError.run(
+      path: file,
+      reason:
+        "the run began with \(difference?.0 ?? ""), not \(difference?.1 ?? ""); a run goes on "
+        + "with its own recipe")
+  }
+
   /// Makes the directory for a new run.
   ///
   /// - Throws: `TrainingError.run` if there is a run in it already.

@@ -34,22 +34,22 @@ public final class Trainer {
   /// Set from outside (a signal handler) to stop after the present step, with the state saved.
   public static let isStopRequested = Atomic<Bool>(false)
 
-  private let recipe: TrainingRecipe
-  private let pipeline: Pipeline
+  let recipe: TrainingRecipe
+  let pipeline: Pipeline
   private let setup: TrainingSetup
   private let run: RunDirectory
   private let source: String
   private let training: Part
-  private let validation: Part?
+  let validation: Part?
   private let work: TrainingStep
   private let schedule: LearningRateSchedule
   private let report: (String) -> Void
   /// About how many visual tokens a picture has.
   private let visualTokens: Int
-  private var state = TrainingState()
+  var state = TrainingState()
 
   /// A split with its pictures and examples.
-  private struct Part {
+  struct Part {
     let samples: [Sample]
     let pictures: PictureSource
     let examples: ExampleSource
@@ -113,7 +113,10 @@ public final class Trainer {
     if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches {
       pipeline.model.vision?.projector.normalisation = FeatureNormalisation(training.pictures.all)
     }
-    if resume { run.recover() }
+    if resume {
+      run.recover()
+      try run.requireSame(recipe)
+    }
     if resume, let saved = try run.load() {
       state = saved.state
       for (name, parameter) in setup.parameters {
@@ -231,7 +234,7 @@ public final class Trainer {
 
   /// The sequences of some examples, but for those whose picture cannot be read; pictures come from
   /// the cache or through the encoder.
-  private func sequences(
+  func sequences(
     _ examples: [TrainingExample], in part: Part, tape: Tape, isTraining: Bool,
     _ random: inout RandomStream
   ) throws -> [TokenSequence] {
@@ -268,80 +271,6 @@ public final class Trainer {
     }
   }
 
-  /// The validation loss of each task, also with inputs missing; keeps the result if it is the best so far.
-  private func evaluate(
-    _ metrics: MetricsLog, _ board: TensorBoardWriter, _ bar: ProgressBar
-  ) throws {
-    guard let validation else { return }
-    var order = Array(validation.samples.indices)
-    var random = RandomStream.derive(seed: recipe.seed, label: "validation")
-    random.shuffle(&order)
-    order = Array(order.prefix(recipe.evalSamples))
-    var sum = (loss: 0.0, weight: 0.0)
-    var values = JSONLine([])
-    for (task, weight) in [
-      (TrainingTask.caption, recipe.captionWeight), (.classify, recipe.classifyWeight),
-      (.conversation, 1),
-    ] where weight > 0 {
-      // Inputs go missing as often as in training, but for what is rare there.
-      for (lost, probability) in validation.examples.dropout(of: task).losses
-      where probability >= 0.1 {
-        let examples = order.compactMap {
-          validation.examples.example($0, task: task, lost: lost)
-        }
-        guard !examples.isEmpty else { continue }
-        let loss = try meanLoss(examples, validation)
-        let share = weight * probability
-        sum = (sum.loss + share * loss, sum.weight + share)
-        let name =
-          task.rawValue + (lost.image ? "_without_image" : lost.text ? "_without_text" : "")
-          + "_loss"
-        values.append(name, .double(loss))
-        try board.add([("validation/\(name)", Float(loss))], step: state.step)
-      }
-    }
-    for warning in validation.pictures.takeWarnings() { bar.message(warning) }
-    guard sum.weight > 0 else { return }
-    let loss = sum.loss / sum.weight
-    let isBest = loss < state.bestLoss ?? .infinity
-    if isBest {
-      state.bestLoss = loss
-      state.bestStep = state.step
-      state.evaluationsWithoutGain = 0
-      try saveResult()
-    } else {
-      state.evaluationsWithoutGain += 1
-    }
-    values.append("loss", .double(loss))
-    try metrics.append(step: state.step, split: "validation", values)
-    try board.add([("validation/loss", Float(loss))], step: state.step)
-    let parts = values.pairs.compactMap { key, value -> String? in
-      guard case .double(let number) = value else { return nil }
-      return "\(key) " + String(format: "%.3f", number)
-    }
-    bar.message(
-      "step \(state.step)  validation " + parts.joined(separator: "  ") + (isBest ? "  best" : "")
-        + String(format: "  (%.1f min)", state.seconds / 60))
-  }
-
-  private func meanLoss(_ examples: [TrainingExample], _ part: Part) throws -> Double {
-    var total = 0.0
-    var tokens = 0
-    var random = RandomStream.derive(seed: recipe.seed, label: "validation pictures")
-    for start in stride(from: 0, to: examples.count, by: 16) {
-      let sequences = try sequences(
-        Array(examples[start..<min(start + 16, examples.count)]), in: part, tape: .inference,
-        isTraining: false, &random)
-      let batch = pipeline.model.pack(
-        sequences, missing: pipeline.missing, positions: pipeline.settings.prunedPositions,
-        tape: .inference)
-      let losses = pipeline.model.loss(batch, tape: .inference).losses
-      total += losses.reduce(0) { $0 + Double($1) }
-      tokens += losses.count
-    }
-    return total / Double(max(tokens, 1))
-  }
-
   /// Shows what is learned: the words of the first labels.
   private func preview(_ usable: [Int]) throws {
     var random = RandomStream.derive(seed: recipe.seed, label: "preview")
@@ -365,8 +294,16 @@ public final class Trainer {
     }
   }
 
+  /// The last update may have spoiled what the step before it still found in order.
+  private func requireFinite() throws(TrainingError) {
+    guard setup.parameters.allSatisfy({ Kernels.isFinite($0.parameter.variable.value) }) else {
+      throw .diverged(step: state.step)
+    }
+  }
+
   /// Writes the adapter, or the model if its own weights train.
-  private func saveResult() throws {
+  func saveResult() throws {
+    try requireFinite()
     if setup.trainsModel {
       try run.replace(run.model) { fresh in
         let write = {
@@ -383,6 +320,7 @@ public final class Trainer {
   }
 
   private func saveCheckpoint() throws {
+    try requireFinite()
     try run.save(
       state, parameters: setup.parameters.map { ($0.name, $0.parameter.stored) },
       optimizer: work.optimizer.state, limit: recipe.saveTotalLimit)

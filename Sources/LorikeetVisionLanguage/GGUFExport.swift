@@ -32,14 +32,16 @@ extension ModelConversion {
     guard !c.queryKeyValueBias, !c.outputBias, !c.feedForwardBias else {
       throw refuse("has biases, which are not written to GGUF")
     }
-    guard c.activation == .silu else {
-      throw refuse("has an activation other than silu, which is not written to GGUF")
-    }
-    let linearFactor: Double
+    var stretch: Double?
     switch c.rotary.scaling {
-    case .none: linearFactor = 1
-    case .linear(let factor): linearFactor = factor
-    default: throw refuse("scales its rotary positions other than linearly: not written to GGUF")
+    case .none: break
+    case .linear(let factor): stretch = factor
+    case .dynamic, .llama3, .yarn, .longRope:
+      throw refuse("has a rope_type other than default and linear: not written to GGUF")
+    }
+    guard c.activation == .silu, c.rotary.partialFactor == 1 else {
+      throw refuse(
+        "has an activation other than silu or a partial_rotary_factor: not written to GGUF")
     }
     let tokenizer = try GGUFTokenizerExport(directory: source, vocabulary: c.vocabulary)
     var values: [(key: String, value: GGUFWriter.Value)] = [
@@ -57,9 +59,9 @@ extension ModelConversion {
       ("llama.attention.value_length", .uint32(c.headWidth)),
       ("llama.attention.layer_norm_rms_epsilon", .float32(c.epsilon)),
     ]
-    if linearFactor != 1 {
+    if let stretch {
       values.append(("llama.rope.scaling.type", .string("linear")))
-      values.append(("llama.rope.scaling.factor", .float32(Float(linearFactor))))
+      values.append(("llama.rope.scaling.factor", .float32(Float(stretch))))
     }
     values += tokenizer.values
     let tensors = try model.index.parameters.map { parameter in
