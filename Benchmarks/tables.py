@@ -91,8 +91,9 @@ def gemm():
             line["name"], seconds(line["seconds"]), f"{line['gflops']:.0f}", roof,
             f"{line['openblas_gflops']:.0f}",
             f"{line['ratio']:.2f} ({line['ratio_min']:.2f} to {line['ratio_max']:.2f})",
+            f"{line['other_processors'] or 0:.2f}",
         ])
-    heads = ["product", "time", "GFLOP/s", "share", "OpenBLAS GFLOP/s", "ratio"]
+    heads = ["product", "time", "GFLOP/s", "share", "OpenBLAS GFLOP/s", "ratio", "other"]
     return f"{document.heading(machine)}\n\n{table(heads, rows)}"
 
 
