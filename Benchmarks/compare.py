@@ -213,27 +213,14 @@ def stamps():
     return str(Path(home) / "datasets/tuxpaint-stamps")
 
 
-def wait_for_quiet(patience):
-    """Waits until other programs keep a tenth of a processor busy at most, or patience ends."""
-    sys.path.insert(0, str(HERE / "peers"))
-    from common import busy_seconds
-
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        before, start = busy_seconds(), time.monotonic()
-        time.sleep(1)
-        if (busy_seconds() - before) / (time.monotonic() - start) < 0.1:
-            return
-
-
 def compare(work, runner, rounds, patience):
     """Both sides by turns, each of them when the machine is quiet."""
     theirs, ours, ratios, others = [], [], [], []
     peaks = [None, None]
     for _ in range(rounds):
-        wait_for_quiet(patience)
+        document.wait_for_quiet(patience)
         a, peaks[0], busy_a = runner.theirs(work.theirs)
-        wait_for_quiet(patience)
+        document.wait_for_quiet(patience)
         b, peaks[1], busy_b = runner.ours(work.ours)
         theirs.append(a)
         ours.append(b)
@@ -304,7 +291,7 @@ def main():
         try:
             line = compare(work, runner, options.rounds, options.patience)
         except (RuntimeError, StopIteration) as error:
-            print(f"{work.name}: left out, {error}", file=sys.stderr)
+            print(f"{work.name}: left out, {str(error)[:200]}", file=sys.stderr)
             continue
         kept[work.name] = line
         print(" | ".join(map(str, row(line))), flush=True)

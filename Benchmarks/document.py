@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +44,19 @@ def seconds(value):
 
 def gibibytes(value):
     return "" if value is None else f"{value / 2**30:.2f} GiB"
+
+
+def wait_for_quiet(patience):
+    """Waits until other programs keep a tenth of a processor busy at most, or patience ends."""
+    sys.path.insert(0, str(ROOT / "Benchmarks/peers"))
+    from common import busy_seconds
+
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        before, start = busy_seconds(), time.monotonic()
+        time.sleep(1)
+        if (busy_seconds() - before) / (time.monotonic() - start) < 0.1:
+            return
 
 
 def heading(machine, more=""):

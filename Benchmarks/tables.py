@@ -17,8 +17,13 @@ from document import gibibytes, lines_of_json, seconds, table
 MODEL = os.environ.get("LORIKEET_BENCH_MODEL")
 
 
+# Seconds to wait, before each run, for other programs to be quiet.
+patience = 60.0
+
+
 def bench(*arguments):
     """The machine's line, and the measurements."""
+    document.wait_for_quiet(patience)
     lines = lines_of_json([document.lorikeet(), "bench", *arguments, "--json", "--quiet"])
     return lines[0], lines[1:]
 
@@ -86,8 +91,9 @@ def gemm():
             line["name"], seconds(line["seconds"]), f"{line['gflops']:.0f}", roof,
             f"{line['openblas_gflops']:.0f}",
             f"{line['ratio']:.2f} ({line['ratio_min']:.2f} to {line['ratio_max']:.2f})",
+            f"{line['other_processors'] or 0:.2f}",
         ])
-    heads = ["product", "time", "GFLOP/s", "share", "OpenBLAS GFLOP/s", "ratio"]
+    heads = ["product", "time", "GFLOP/s", "share", "OpenBLAS GFLOP/s", "ratio", "other"]
     return f"{document.heading(machine)}\n\n{table(heads, rows)}"
 
 
@@ -115,7 +121,10 @@ def main():
     parser = argparse.ArgumentParser(description="Writes tables of measurements.")
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)} (default: all)")
     parser.add_argument("--update", help="a document with places for the tables")
+    parser.add_argument("--patience", type=float, default=patience,
+                        help="seconds to wait, before each run, for other programs to be quiet")
     options = parser.parse_args()
+    globals()["patience"] = options.patience
     for name in options.tables:
         if name not in TABLES:
             parser.error(f"{name} is none of {', '.join(TABLES)}")
