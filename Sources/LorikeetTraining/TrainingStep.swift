@@ -24,7 +24,7 @@ public final class TrainingStep {
 
   /// Rows that go through the decoder together: enough for products to run at full speed, few enough
   /// for their activations to be small.
-  private static let rowsTogether = 512
+  private static let rowsTogether = 576
 
   /// Runs a step. Samples go through the model a few at a time, and their gradients are added up.
   ///
@@ -67,16 +67,19 @@ public final class TrainingStep {
     return (total * mean, norm)
   }
 
-  /// Samples in a row that together have `rowsTogether` rows, or a few more.
-  static func groups(_ rows: [Int]) -> [Range<Int>] {
+  /// Samples in a row, cut into groups of about equal numbers of rows, `rowsTogether` or so.
+  package static func groups(_ rows: [Int]) -> [Range<Int>] {
+    let total = rows.reduce(0, +)
+    let count = max(1, Int((Double(total) / Double(rowsTogether)).rounded()))
     var groups: [Range<Int>] = []
-    var (start, sum) = (0, 0)
-    for (index, count) in rows.enumerated() {
-      sum += count
-      if sum >= rowsTogether || index == rows.count - 1 {
-        groups.append(start..<index + 1)
-        (start, sum) = (index + 1, 0)
-      }
+    var (start, sum, mark) = (0, 0, 1)
+    for (index, one) in rows.enumerated() {
+      sum += one
+      // The group ends with the sample that reaches the next mark, total / count further on.
+      guard sum * count >= total * mark || index == rows.count - 1 else { continue }
+      groups.append(start..<index + 1)
+      start = index + 1
+      mark = sum * count / max(total, 1) + 1
     }
     return groups
   }
