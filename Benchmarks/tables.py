@@ -99,7 +99,7 @@ def gemm():
 
 def decode():
     rows = []
-    for kind in ["F32", "BF16", "F16", "Q8_0", "Q4_0", "Q4_1", "NF4"]:
+    for kind in ["float32", "bfloat16", "float16", "q8_0", "q4_0", "q4_1", "nf4"]:
         machine, lines = bench(
             "decode", *model(), "--base-dtype", kind, "--repetitions", "3", "--warm-up", "1")
         prefill, token = lines

@@ -4,7 +4,6 @@ internal import Foundation
 internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 internal import LorikeetLayers
-package import LorikeetTensors
 internal import LorikeetTextDecoders
 internal import LorikeetTokenizers
 package import LorikeetVisionLanguage
@@ -56,15 +55,12 @@ package struct BenchmarkModel: Sendable {
   }
   package var source: Source
   /// The type that the decoder's matrices are converted to; nil leaves them as they are.
-  package var baseType: DType?
+  package var baseType: BaseType?
 
-  package init(_ source: Source, baseType: DType? = nil) {
+  package init(_ source: Source, baseType: BaseType? = nil) {
     self.source = source
     self.baseType = baseType
   }
-
-  /// Types that `baseType` may be.
-  package static var baseTypes: [DType] { Quantisation.types }
 
   package var description: String {
     switch source {
@@ -76,15 +72,7 @@ package struct BenchmarkModel: Sendable {
 
   package func open() throws -> Pipeline {
     let pipeline = try openAsStored()
-    guard let baseType else { return pipeline }
-    let (head, table) = (pipeline.model.decoder.head, pipeline.model.decoder.embeddings)
-    let linears = pipeline.model.index.linears.filter {
-      $0.name.hasPrefix("model.language_model.") || pipeline.model.vision == nil
-    }
-    let matrices = linears.map(\.weight) + (head === table ? [head] : [head, table])
-    for matrix in matrices where matrix.stored.canConvert(to: baseType) {
-      matrix.store(as: baseType)
-    }
+    if let baseType { pipeline.model.storeWeights(as: baseType) }
     return pipeline
   }
 

@@ -52,20 +52,10 @@ struct BenchModelOptions: ParsableArguments {
   @Option(help: "The number of the random decoder's layers.")
   var layers: Int?
 
-  @Option(
-    help: ArgumentHelp(
-      "The type that the decoder's matrices are converted to first: \(Self.types).",
-      valueName: "type"))
-  var baseDtype: String?
-
-  private static var types: String {
-    BenchmarkModel.baseTypes.map(\.rawValue).joined(separator: ", ")
-  }
+  @Option(help: "Keep the model's weights in this type (default: as they are stored).")
+  var baseDtype: BaseType?
 
   func validate() throws {
-    if let baseDtype, !BenchmarkModel.baseTypes.contains(where: { $0.rawValue == baseDtype }) {
-      throw ValidationError("--base-dtype is \(baseDtype), expected one of \(Self.types)")
-    }
     if let layers {
       try BenchOptions.require(layers, in: 1...1000, "layers")
       if model != nil { throw ValidationError("--layers is for random weights, without --model") }
@@ -79,7 +69,7 @@ struct BenchModelOptions: ParsableArguments {
       } else {
         .random(decoderShape, layers: layers)
       }
-    return BenchmarkModel(source, baseType: baseDtype.flatMap { DType(rawValue: $0) })
+    return BenchmarkModel(source, baseType: baseDtype)
   }
 }
 
