@@ -14,10 +14,13 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
   case uint8 = "U8"
   case bool = "BOOL"
   /// 32 values: float16 scale d, then 32 int8 q; value = d q.
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q8_0 = "Q8_0"
   /// 32 values: float16 scale d, then 16 bytes of two 4-bit q (low halves first); value = d (q - 8).
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_0 = "Q4_0"
   /// 32 values: float16 d and m, then 16 bytes of two 4-bit q (low halves first); value = d q + m.
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_1 = "Q4_1"
   /// 64 values of a 4-bit normal float: float32 scale d, then twice 16 bytes of two 4-bit places p (low
   /// halves first); value = d code[p]. In memory only: see `NormalFloat4`.

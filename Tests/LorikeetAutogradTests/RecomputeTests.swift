@@ -34,7 +34,8 @@ import Testing
       gradients: ([x] + weights.map(\.variable)).map { $0.gradient?.values }, runs: runs)
   }
 
-  @Test(arguments: [true, false]) func valuesAndGradientsAreThoseOfOneRun(inputNeedsGradient: Bool) {
+  @Test(arguments: [true, false]) func valuesAndGradientsAreThoseOfOneRun(inputNeedsGradient: Bool)
+  {
     var kept = run(recomputesBlocks: false, inputNeedsGradient: inputNeedsGradient)
     let again = run(recomputesBlocks: true, inputNeedsGradient: inputNeedsGradient)
     #expect(kept.runs == 2)

@@ -133,7 +133,8 @@ import Testing
       #expect(objects[1]["memory_share"] as? Double ?? 0 > 0)
       #expect(objects[1]["read_bytes"] as? Double ?? 0 > 1000)
       let half = try measured([
-        "decode", "--model", model, "--prompt-tokens", "9", "--tokens", "4", "--base-dtype", "bfloat16",
+        "decode", "--model", model, "--prompt-tokens", "9", "--tokens", "4", "--base-dtype",
+        "bfloat16",
       ])
       #expect(half[1]["dtypes"] as? String == "BF16,F32")
     }
