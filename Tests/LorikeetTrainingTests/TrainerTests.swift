@@ -22,9 +22,10 @@ import Testing
     }
   }
 
-  @Test func lossFalls() throws {
+  @Test(arguments: [[], ["use_dora=true", "lora_dropout=0.05"], ["peft_type=IA3"]])
+  func lossFalls(changes: [String]) throws {
     try withSetup { setup in
-      let run = try finish(setup, ["max_steps=60", "eval_steps=60"])
+      let run = try finish(setup, ["max_steps=60", "eval_steps=60"] + changes)
       let losses = try run.losses("train")
       #expect(losses.count == 60)
       let (first, last) = (losses.prefix(5).reduce(0, +), losses.suffix(5).reduce(0, +))
@@ -38,6 +39,8 @@ import Testing
     ["encoder.train=lora"], ["projector.train=lora"], ["projector.train=frozen"],
     ["decoder.train=frozen"], ["decoder.train=frozen", "routing=shared"],
     ["encoder.train=lora", "projector.train=lora", "decoder.train=frozen"],
+    ["use_dora=true", "lora_dropout=0.2", "encoder.train=lora"],
+    ["peft_type=IA3", "encoder.train=lora", "projector.train=lora"],
     ["encoder.train=full", "projector.train=full", "decoder.train=full"],
     ["encoder.train=frozen", "projector.train=frozen", "decoder.train=full"],
   ])
