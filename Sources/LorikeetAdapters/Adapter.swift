@@ -6,36 +6,43 @@ internal import LorikeetCheckpoints
 public import LorikeetLayers
 internal import LorikeetTensors
 
-/// All that one PEFT configuration attaches to a model: low-rank terms on linear layers, biases that
-/// train, and modules that are trained whole.
+/// All that one PEFT configuration attaches to a model: a method's terms on linear layers and
+/// embeddings, biases that train, and modules that are trained whole.
 public final class Adapter {
   public let name: String
-  public private(set) var configuration: LoRAConfiguration
-  /// The low-rank terms by the name of their layer, in the model's order.
-  public private(set) var terms: [(linear: Linear, term: LowRankAdapter)] = []
-  /// Parameters of the model that the adapter trains and saves, each with its module path, the name
-  /// under which it is saved and its value before.
-  private var replaced: [(path: String, key: String, parameter: Parameter, original: Tensor)] = []
+  public let configuration: any AdapterConfiguration
+  /// The terms on linear layers, in the model's order.
+  public private(set) var terms: [(linear: Linear, term: any LinearTerm)] = []
+  private var embeddingTerms: [(embedding: Embedding, term: any EmbeddingTerm)] = []
+  private var replaced: [Replacement] = []
 
-  private static let prefix = "base_model.model."
+  /// A parameter of the model that has another value with the adapter.
+  private struct Replacement {
+    /// Its name in the file.
+    let key: String
+    let parameter: Parameter
+    /// The value before.
+    let original: Tensor
+    let trains: Bool
+  }
 
-  /// Attaches a new adapter: B zero, A uniform in +-1 / sqrt(in) (PEFT's Kaiming initialisation).
+  /// Attaches a new adapter, which changes nothing yet.
   ///
   /// - Parameter modalities: the rows on which it acts; nil for all.
-  /// - Throws: `AdapterError.noTargets` if nothing matches.
+  /// - Throws: `AdapterError.noTargets` if nothing matches, `cannotAttach` if the method cannot be put
+  ///   on what does.
   public convenience init(
-    name: String, _ configuration: LoRAConfiguration, attachingTo index: ModuleIndex,
+    name: String, _ configuration: any AdapterConfiguration, attachingTo index: ModuleIndex,
     modalities: Set<Modality>? = nil, seed: UInt64
   ) throws(AdapterError) {
-    try self.init(name: name, configuration, index, modalities, source: "adapter \(name)") {
-      (key, shape) throws(AdapterError) in
-      if key.hasSuffix(".lora_A.weight") {
-        var stream = RandomStream.derive(seed: seed, label: name + "/" + key)
-        let bound = 1 / Float(max(shape[1], 1)).squareRoot()
-        return Tensor((0..<shape.count).map { _ in stream.uniform(-bound..<bound) }, shape)
-      }
-      return key.contains(".lora_B.") ? Tensor(repeating: 0, shape) : nil
+    let source = "adapter \(name)"
+    if let reason = (configuration as? LoRAConfiguration)?.contradiction {
+      throw .configuration(path: source, reason: reason)
     }
+    try self.init(
+      name: name, configuration, index, modalities, source: source,
+      NewTensors(seed: seed, name: name))
+    attach()
     for entry in parameters { entry.parameter.isTrainable = true }
   }
 
@@ -47,51 +54,19 @@ public final class Adapter {
     modalities: Set<Modality>? = nil
   ) throws {
     let settings = directory + "/adapter_config.json"
-    let configuration = try LoRAConfiguration(path: settings)
-    let path = directory + "/adapter_model.safetensors"
-    let file = try SafetensorsFile(path: path)
-    var unread = Set(file.names)
-    var missing: [String] = []
-    try self.init(name: name, configuration, index, modalities, source: settings) {
-      (key, shape) throws(AdapterError) in
-      guard let stored = file[key] else {
-        missing.append(key)
-        return Tensor(repeating: 0, shape)
-      }
-      unread.remove(key)
-      guard stored.shape == shape else {
-        throw AdapterError.misshapen(
-          path: path, name: key, found: stored.shape.description, expected: shape.description)
-      }
-      guard stored.dtype.isFloatingPoint else {
-        throw AdapterError.misshapen(
-          path: path, name: key, found: stored.dtype.rawValue, expected: "real numbers")
-      }
-      return stored.tensor()
-    }
-    if !missing.isEmpty {
-      detach()
-      throw AdapterError.missing(path: path, names: missing)
-    }
-    if !unread.isEmpty {
-      detach()
-      throw AdapterError.unexpected(path: path, names: unread.sorted())
-    }
-    if let name = nonFiniteParameter {
-      detach()
-      throw AdapterError.misshapen(
-        path: path, name: name, found: "not finite", expected: "numbers")
-    }
+    let configuration = try AdapterMethods.configuration(path: settings)
+    let tensors = try SavedTensors(path: directory + "/adapter_model.safetensors")
+    try self.init(name: name, configuration, index, modalities, source: settings, tensors)
+    try tensors.finish()
+    attach()
   }
 
-  /// - Parameters:
-  ///   - source: where the configuration comes from, for messages.
-  ///   - value: the value of a tensor by its name in the file and its shape; nil leaves what the model
-  ///     has.
+  /// Makes the terms, without changing the model.
+  ///
+  /// - Parameter source: where the configuration comes from, for messages.
   private init(
-    name: String, _ configuration: LoRAConfiguration, _ index: ModuleIndex,
-    _ modalities: Set<Modality>?, source: String,
-    value: (String, Shape) throws(AdapterError) -> Tensor?
+    name: String, _ configuration: any AdapterConfiguration, _ index: ModuleIndex,
+    _ modalities: Set<Modality>?, source: String, _ tensors: any AdapterTensors
   ) throws(AdapterError) {
     self.name = name
     self.configuration = configuration
@@ -99,67 +74,140 @@ public final class Adapter {
       throw .configuration(path: source, reason: "\(pattern) is not a valid regular expression")
     }
     let matcher = ModuleMatcher(configuration)
-    let targets = index.linears.filter { matcher.isTarget($0.name) }
-    let saved = index.entries.filter { matcher.isSaved(parameter: $0.modulePath) }
-    guard !targets.isEmpty || (configuration.targets == nil && !saved.isEmpty) else {
-      throw .noTargets(
-        source: source, targets: Self.describe(configuration.targets),
-        examples: Array(index.linears.suffix(3).map(\.name)))
+    let linears = index.linears.filter { matcher.isTarget($0.name) }
+    let embeddings = index.embeddings.filter { matcher.isTargetEmbedding($0.name) }
+    try Self.requireTargets(index, matcher, configuration, source)
+    func slot(_ module: String) -> AdapterSlot {
+      AdapterSlot(module: module, modalities: modalities, source: source, tensors: tensors)
     }
-    for linear in targets {
-      let rank = matcher.rank(linear.name)
-      func parameter(_ suffix: String, _ shape: Shape) throws(AdapterError) -> Parameter {
-        let key = Self.prefix + linear.name + suffix
-        return Parameter(name: key, try value(key, shape) ?? Tensor(repeating: 0, shape))
+    for linear in linears {
+      let term = try configuration.term(on: linear, slot(linear.name))
+      for case let other as any LinearTerm in linear.adapters
+      where !(term.isAdditive && other.isAdditive) && term.overlaps(other) {
+        throw .cannotAttach(
+          source: source,
+          reason: "\(linear.name) already has an adapter, and only LoRA terms can be added up")
       }
-      let term = LowRankAdapter(
-        a: try parameter(".lora_A.weight", [rank, linear.inputs]),
-        b: try parameter(".lora_B.weight", [linear.outputs, rank]),
-        bias: configuration.hasLoRABias
-          ? try parameter(".lora_B.bias", [linear.outputs]) : nil,
-        scale: configuration.scale(rank: rank, alpha: matcher.alpha(linear.name)),
-        dropout: configuration.dropout, modalities: modalities)
       terms.append((linear, term))
     }
-    var replacements: [Tensor] = []
+    for embedding in embeddings where modalities?.contains(.text) ?? true {
+      embeddingTerms.append(
+        (embedding, try configuration.term(on: embedding, slot(embedding.name))))
+      let key = AdapterSlot.prefix + embedding.name + ".base_layer.weight"
+      let parameter = embedding.weight
+      if let table = try tensors.replacement(key, parameter.shape, isOptional: true) {
+        replaced.append(
+          Replacement(
+            key: key, parameter: parameter, original: parameter.variable.value, trains: false))
+        values.append(table)
+      }
+    }
+    try addTokenRows(index, slot, source)
     for entry in index.entries {
       let isBias = entry.modulePath.hasSuffix(".bias")
       let module = String(entry.modulePath.dropLast(5))
-      let isAdapted = isBias && targets.contains { $0.name == module }
+      let isAdapted = isBias && linears.contains { $0.name == module }
       let trainsBias =
         isBias && (configuration.bias == .all || configuration.bias == .loraOnly && isAdapted)
       guard trainsBias || matcher.isSaved(parameter: entry.modulePath) else { continue }
       let key =
-        Self.prefix + (trainsBias && isAdapted ? module + ".base_layer.bias" : entry.modulePath)
+        AdapterSlot.prefix
+        + (trainsBias && isAdapted ? module + ".base_layer.bias" : entry.modulePath)
       let original = entry.parameter.variable.value
-      replacements.append(try value(key, entry.parameter.shape) ?? original)
-      replaced.append((entry.modulePath, key, entry.parameter, original))
+      values.append(
+        try tensors.replacement(key, entry.parameter.shape, isOptional: false) ?? original)
+      replaced.append(
+        Replacement(key: key, parameter: entry.parameter, original: original, trains: true))
     }
-    // Nothing throws from here on: the model is changed as a whole or not at all.
-    for (entry, value) in zip(replaced, replacements) { entry.parameter.replace(with: value) }
+  }
+
+  /// What takes the place of `replaced`, until it is attached.
+  private var values: [Tensor] = []
+
+  /// - Throws: `AdapterError` if nothing of the model is adapted, or a module is meant to be that has no
+  ///   socket.
+  private static func requireTargets(
+    _ index: ModuleIndex, _ matcher: ModuleMatcher, _ configuration: any AdapterConfiguration,
+    _ source: String
+  ) throws(AdapterError) {
+    let sockets = Set(index.linears.map(\.name)).union(index.embeddings.map(\.name))
+    let adaptsSome =
+      index.linears.contains { matcher.isTarget($0.name) }
+      || index.embeddings.contains { matcher.isTargetEmbedding($0.name) }
+    let savesSome =
+      !configuration.trainableTokens.isEmpty
+      || index.entries.contains { matcher.isSaved(parameter: $0.modulePath) }
+    guard adaptsSome || (configuration.targets == nil && savesSome) else {
+      throw .noTargets(
+        source: source, targets: describe(configuration.targets),
+        examples: Array(index.linears.suffix(3).map(\.name)))
+    }
+    for entry in index.entries where entry.modulePath.hasSuffix(".weight") {
+      let module = String(entry.modulePath.dropLast(7))
+      guard !sockets.contains(module), matcher.isTargetEmbedding(module) else { continue }
+      throw .cannotAttach(
+        source: source,
+        reason: "target_modules matches \(module), and only linear layers within the model and "
+          + "token embeddings can be adapted")
+    }
+  }
+
+  private func addTokenRows(
+    _ index: ModuleIndex, _ slot: (String) -> AdapterSlot, _ source: String
+  ) throws(AdapterError) {
+    let tokens = configuration.trainableTokens
+    guard !tokens.isEmpty else { return }
+    func refuse(_ reason: String) -> AdapterError {
+      .cannotAttach(source: source, reason: "trainable_token_indices: " + reason)
+    }
+    guard let embedding = index.embeddings.first else {
+      throw refuse("the model has no token embeddings that can be adapted")
+    }
+    guard !embedding.isTied else {
+      throw refuse("the model's head is tied to its embeddings, which is not supported")
+    }
+    guard tokens.allSatisfy({ $0 >= 0 && $0 < embedding.count }), Set(tokens).count == tokens.count
+    else {
+      throw refuse("\(tokens.prefix(8)) are not different tokens of 0 ..< \(embedding.count)")
+    }
+    let rows = try slot(embedding.name).parameter(
+      ".token_adapter.trainable_tokens_delta", [tokens.count, embedding.width]
+    ) { _ in embedding.weight.rows(of: tokens) }
+    embeddingTerms.append((embedding, TokenRows(rows, tokens: tokens)))
+  }
+
+  private func attach() {
+    for (entry, value) in zip(replaced, values) { entry.parameter.replace(with: value) }
+    values = []
     for (linear, term) in terms { linear.adapters.append(term) }
+    for (embedding, term) in embeddingTerms { embedding.adapters.append(term) }
   }
 
   /// The trainable parameters under the names that they have in the file.
   public var parameters: [(name: String, parameter: Parameter)] {
-    terms.flatMap { _, term in
-      [(term.a.name, term.a), (term.b.name, term.b)] + (term.bias.map { [($0.name, $0)] } ?? [])
-    } + replaced.map { ($0.key, $0.parameter) }
+    let own = terms.flatMap { $0.term.parameters } + embeddingTerms.flatMap { $0.term.parameters }
+    return own.map { ($0.name, $0) }
+      + replaced.filter(\.trains).map { ($0.key, $0.parameter) }
   }
 
-  /// Takes the adapter off the model and puts back what it replaced.
+  /// Takes the adapter off the model and puts back what it replaced. Does nothing once it is merged.
   public func detach() {
-    for (linear, term) in terms { linear.adapters.removeAll { $0 === term } }
-    for entry in replaced {
-      entry.parameter.isTrainable = false
-      entry.parameter.replace(with: entry.original)
-    }
+    unplug()
+    for entry in replaced { entry.parameter.replace(with: entry.original) }
   }
 
-  /// Folds the low-rank terms into the weights and takes the adapter off; replaced modules stay.
+  /// Takes the terms off, and freezes what was trained of the model.
+  private func unplug() {
+    for (linear, term) in terms { linear.adapters.removeAll { $0 === term } }
+    for (embedding, term) in embeddingTerms { embedding.adapters.removeAll { $0 === term } }
+    for entry in replaced { entry.parameter.isTrainable = false }
+  }
+
+  /// Folds the terms into the weights and takes the adapter off; replaced modules stay. The adapter is
+  /// empty after this.
   ///
   /// - Throws: `AdapterError.cannotMerge` if it acts on some rows of a layer only, or has a bias where
-  ///   the layer has none.
+  ///   the layer has none. Nothing is changed then.
   public func merge() throws(AdapterError) {
     for (linear, term) in terms {
       if term.modalities != nil {
@@ -167,33 +215,30 @@ public final class Adapter {
           reason:
             "adapter \(name) acts on the rows of some modalities only, and a weight acts on all")
       }
-      if term.bias != nil, linear.bias == nil {
-        throw .cannotMerge(reason: "\(linear.name) has no bias to fold lora_bias into")
-      }
+      if let reason = term.obstacleToMerging(into: linear) { throw .cannotMerge(reason: reason) }
     }
-    for (linear, term) in terms {
-      linear.weight.replace(with: Kernels.add(linear.weight.variable.value, term.delta))
-      if let bias = term.bias, let target = linear.bias {
-        var sum = target.variable.value
-        Kernels.accumulate(bias.variable.value, scale: term.scale, into: &sum)
-        target.replace(with: sum)
-      }
-      linear.adapters.removeAll { $0 === term }
+    if let tied = embeddingTerms.first(where: \.embedding.isTied) {
+      throw .cannotMerge(
+        reason: "\(tied.embedding.name) is also the model's head, which the adapter leaves as it is"
+      )
     }
+    for (linear, term) in terms { term.merge(into: linear) }
+    for (embedding, term) in embeddingTerms { term.merge(into: embedding) }
+    unplug()
+    terms = []
+    embeddingTerms = []
+    replaced = []
   }
 
   /// Writes `adapter_config.json` and `adapter_model.safetensors`, which PEFT opens.
   public func save(to directory: String) throws {
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)
+    let kept = replaced.filter { !$0.trains }.map { (name: $0.key, parameter: $0.parameter) }
     try SafetensorsFile.write(
-      parameters.map { ($0.name, $0.parameter.stored) },
+      (parameters + kept).map { ($0.name, $0.parameter.stored) },
       to: directory + "/adapter_model.safetensors")
     try AtomicFile.write(configuration.jsonText, to: directory + "/adapter_config.json")
-  }
-
-  private var nonFiniteParameter: String? {
-    parameters.first { !Kernels.isFinite($0.parameter.variable.value) }?.name
   }
 
   private static func describe(_ targets: ModuleTargets?) -> String {

@@ -8,6 +8,7 @@ public enum AdapterError: Error, Sendable, Equatable, CustomStringConvertible {
   case missing(path: String, names: [String])
   case unexpected(path: String, names: [String])
   case misshapen(path: String, name: String, found: String, expected: String)
+  case cannotAttach(source: String, reason: String)
   case cannotMerge(reason: String)
 
   public var description: String {
@@ -23,6 +24,7 @@ public enum AdapterError: Error, Sendable, Equatable, CustomStringConvertible {
         + "for another model?"
     case .misshapen(let path, let name, let found, let expected):
       "\(path): \(name) is \(found), expected \(expected); is this an adapter for another model?"
+    case .cannotAttach(let source, let reason): "\(source): \(reason)"
     case .cannotMerge(let reason): "cannot merge: \(reason)"
     }
   }

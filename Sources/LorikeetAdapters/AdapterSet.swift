@@ -15,15 +15,19 @@ public final class AdapterSet {
   /// Attaches new adapters.
   ///
   /// - Parameter configurations: one for each adapter that the routing names.
+  /// - Throws: `AdapterError` if one of them is missing or matches nothing.
   public init(
-    _ routing: AdapterRouting, configurations: [String: LoRAConfiguration],
+    _ routing: AdapterRouting, configurations: [String: any AdapterConfiguration],
     attachingTo index: ModuleIndex, seed: UInt64
   ) throws(AdapterError) {
     self.routing = routing
     var adapters: [Adapter] = []
-    do {
+    do throws(AdapterError) {
       for name in routing.names {
-        guard let configuration = configurations[name] else { continue }
+        guard let configuration = configurations[name] else {
+          throw AdapterError.cannotAttach(
+            source: "adapter \(name)", reason: "the routing names it, but it has no configuration")
+        }
         adapters.append(
           try Adapter(
             name: name, configuration, attachingTo: index,

@@ -9,7 +9,7 @@ public import LorikeetTensors
 ///
 /// With all rows this is plain LoRA; with image rows only, partial LoRA (Dong et al.,
 /// "InternLM-XComposer2", 2024, eq. 2); one a modality, modality-specific LoRA.
-public final class LowRankAdapter: LinearAdapter {
+public final class LowRankAdapter: LinearTerm {
   /// `[r, in]`.
   public let a: Parameter
   /// `[out, r]`.
@@ -33,15 +33,14 @@ public final class LowRankAdapter: LinearAdapter {
     self.modalities = modalities
   }
 
+  public var parameters: [Parameter] { [a, b] + (bias.map { [$0] } ?? []) }
+
   public func apply(to output: Variable, input: Variable, _ context: ForwardContext) -> Variable {
-    let rows = input.shape.rows
-    let runs = modalities.map { context.modalities.rows(of: $0) } ?? [0..<rows]
+    let runs = runs(input.shape.rows, context)
     guard !runs.isEmpty else { return output }
-    let mask =
-      context.isTraining && dropout > 0
-      ? DropoutMask(probability: dropout, key: context.nextDropoutKey()) : nil
     var result = context.tape.addLowRank(
-      to: output, input, a: a.variable, b: b.variable, scale: scale, runs: runs, dropout: mask)
+      to: output, input, a: a.variable, b: b.variable, scale: scale, runs: runs,
+      dropout: mask(context))
     if let bias {
       result = context.tape.addRowBias(
         to: result, bias: bias.variable, scale: scale, runs: runs)
@@ -49,8 +48,97 @@ public final class LowRankAdapter: LinearAdapter {
     return result
   }
 
+  /// The dropout of a pass; nil where there is none.
+  func mask(_ context: ForwardContext) -> DropoutMask? {
+    context.isTraining && dropout > 0
+      ? DropoutMask(probability: dropout, key: context.nextDropoutKey()) : nil
+  }
+
   /// s B A, `[out, in]`.
   public var delta: Tensor {
     Kernels.product(b.variable.value, a.variable.value, alpha: scale)
+  }
+
+  public func obstacleToMerging(into linear: Linear) -> String? {
+    bias != nil && linear.bias == nil
+      ? "\(linear.name) has no bias to fold lora_bias into" : nil
+  }
+
+  public func merge(into linear: Linear) {
+    linear.weight.replace(with: Kernels.add(linear.weight.variable.value, delta))
+    if let bias, let target = linear.bias {
+      var sum = target.variable.value
+      Kernels.accumulate(bias.variable.value, scale: scale, into: &sum)
+      target.replace(with: sum)
+    }
+  }
+}
+
+/// LoRA on a table of embeddings: the row of token t gets s B A[:, t] (PEFT's `lora.Embedding`).
+final class LowRankEmbedding: EmbeddingTerm {
+  /// `[r, tokens]`.
+  let a: Parameter
+  /// `[width, r]`.
+  let b: Parameter
+  let scale: Float
+
+  init(a: Parameter, b: Parameter, scale: Float) {
+    self.a = a
+    self.b = b
+    self.scale = scale
+  }
+
+  var parameters: [Parameter] { [a, b] }
+
+  func apply(to output: Variable, tokens: [Int], _ tape: Tape) -> Variable {
+    tape.addLowRank(
+      to: output, tape.embedColumns(a.variable, tokens), transposed: b, scale: scale)
+  }
+
+  func merge(into embedding: Embedding) {
+    let delta = Kernels.product(
+      b.variable.value, a.variable.value, alpha: scale)  // [width, tokens]
+    embedding.weight.replace(
+      with: Kernels.add(embedding.weight.variable.value, Kernels.transposed(delta)))
+  }
+}
+
+extension Tape {
+  /// y + s h B^T.
+  fileprivate func addLowRank(
+    to y: Variable, _ h: Variable, transposed b: Parameter, scale: Float
+  ) -> Variable {
+    add(y, self.scale(linear(h, b), by: scale))
+  }
+}
+
+/// Rows of a table of embeddings that are trained themselves (PEFT's `trainable_token_indices`).
+final class TokenRows: EmbeddingTerm {
+  /// `[tokens, width]`.
+  let rows: Parameter
+  private let tokens: [Int]
+  private let places: [Int: Int]
+
+  init(_ rows: Parameter, tokens: [Int]) {
+    self.rows = rows
+    self.tokens = tokens
+    places = Dictionary(tokens.enumerated().map { ($1, $0) }) { first, _ in first }
+  }
+
+  var parameters: [Parameter] { [rows] }
+
+  func apply(to output: Variable, tokens: [Int], _ tape: Tape) -> Variable {
+    let found = tokens.enumerated().compactMap { row, token in
+      places[token].map { (row: row, source: $0) }
+    }
+    return found.isEmpty ? output : tape.replaceRows(of: output, from: rows.variable, found)
+  }
+
+  func merge(into embedding: Embedding) {
+    var table = embedding.weight.variable.value
+    for (place, token) in tokens.enumerated() {
+      Kernels.copyRows(rows.variable.value.rows(place..<place + 1), into: &table, at: token)
+    }
+    embedding.weight.replace(with: table)
   }
 }

@@ -4,11 +4,11 @@ internal import Foundation
 
 /// Picks modules by name as PEFT does (`check_target_module_exists`, `get_pattern_key`).
 public struct ModuleMatcher {
-  private let configuration: LoRAConfiguration
+  private let configuration: any AdapterConfiguration
   private let outputEmbedding: String
 
   /// - Parameter outputEmbedding: the name of the module that "all-linear" leaves out.
-  public init(_ configuration: LoRAConfiguration, outputEmbedding: String = "lm_head") {
+  public init(_ configuration: any AdapterConfiguration, outputEmbedding: String = "lm_head") {
     self.configuration = configuration
     self.outputEmbedding = outputEmbedding
   }
@@ -30,15 +30,9 @@ public struct ModuleMatcher {
     }
   }
 
-  /// The rank of an adapted layer.
-  public func rank(_ name: String) -> Int {
-    configuration.rankPattern.first { Self.endMatch($0.pattern, name) }?.rank ?? configuration.rank
-  }
-
-  /// The alpha of an adapted layer.
-  public func alpha(_ name: String) -> Double {
-    configuration.alphaPattern.first { Self.endMatch($0.pattern, name) }?.alpha
-      ?? configuration.alpha
+  /// Whether the embeddings of this name are adapted.
+  public func isTargetEmbedding(_ name: String) -> Bool {
+    if case .allLinear? = configuration.targets { false } else { isTarget(name) }
   }
 
   /// Whether the parameter at this path belongs to a module that `modules_to_save` names.
@@ -69,17 +63,18 @@ public struct ModuleMatcher {
 
   private static func matches(_ targets: ModuleTargets, _ name: String) -> Bool {
     switch targets {
-    case .allLinear: true
+    // To PEFT it is a regular expression here, which no name matches.
+    case .allLinear: false
     case .pattern(let pattern): fullMatch(pattern, name)
     case .names(let names): names.contains { name == $0 || name.hasSuffix("." + $0) }
     }
   }
 
-  private static func fullMatch(_ pattern: String, _ name: String) -> Bool {
+  static func fullMatch(_ pattern: String, _ name: String) -> Bool {
     firstMatch("^(?:\(pattern))$", name) != nil
   }
 
-  private static func endMatch(_ pattern: String, _ name: String) -> Bool {
+  static func endMatch(_ pattern: String, _ name: String) -> Bool {
     firstMatch("^(?:.*\\.)?(?:\(pattern))$", name) != nil
   }
 
@@ -94,9 +89,9 @@ public struct ModuleMatcher {
   }
 
   /// The first pattern that is not a valid regular expression, if any.
-  static func invalidPattern(_ configuration: LoRAConfiguration) -> String? {
-    var patterns = configuration.rankPattern.map(\.pattern) + configuration.layersPattern
-    patterns += configuration.alphaPattern.map(\.pattern) + configuration.modulesToSave
+  static func invalidPattern(_ configuration: any AdapterConfiguration) -> String? {
+    var patterns =
+      configuration.patterns + configuration.layersPattern + configuration.modulesToSave
     for case .pattern(let pattern)? in [configuration.targets, configuration.excluded] {
       patterns.append(pattern)
     }

@@ -56,6 +56,9 @@ public final class Parameter {
   /// Some rows of a matrix, as float32.
   package func rows(_ range: Range<Int>) -> Tensor { matrix.rows(range) }
 
+  /// Rows of a matrix with the given indices, as float32.
+  package func rows(of indices: [Int]) -> Tensor { matrix.lookUp(indices) }
+
   /// The parameter as it would be saved.
   public var stored: StoredTensor {
     switch content {

@@ -132,6 +132,16 @@ public struct LayerScope {
     return linear
   }
 
+  /// A table of token embeddings at this place.
+  public func embedding(_ name: String, count: Int, width: Int, initial: Initializer) -> Embedding {
+    let scope = scoped(name)
+    let embedding = Embedding(
+      name: scope.modulePath,
+      weight: scope.parameter("weight", [count, width], initial: initial))
+    index.enter(embedding)
+    return embedding
+  }
+
   /// The shape, or an empty one of the same rank if it has more than 2^28 values.
   private static func placeholder(_ shape: Shape) -> Shape {
     var count = 1

@@ -24,6 +24,8 @@ public final class Linear {
   /// - Parameter x: `[rows, in]`.
   /// - Returns: `[rows, out]`.
   public func callAsFunction(_ x: Variable, _ context: ForwardContext) -> Variable {
+    var x = x
+    for adapter in adapters { x = adapter.prepare(x, context) }
     var y = context.tape.linear(x, weight, bias: bias)
     for adapter in adapters { y = adapter.apply(to: y, input: x, context) }
     return y
@@ -32,10 +34,19 @@ public final class Linear {
 
 /// What plugs into a linear layer.
 public protocol LinearAdapter: AnyObject {
+  /// What the layer is given instead of its input; the input itself unless the adapter says otherwise.
+  ///
+  /// - Parameter input: `[rows, in]`.
+  func prepare(_ input: Variable, _ context: ForwardContext) -> Variable
+
   /// The layer's output with the adapter's contribution.
   ///
   /// - Parameters:
   ///   - output: `[rows, out]`; may be used up.
   ///   - input: `[rows, in]`, what the layer was given.
   func apply(to output: Variable, input: Variable, _ context: ForwardContext) -> Variable
+}
+
+extension LinearAdapter {
+  public func prepare(_ input: Variable, _ context: ForwardContext) -> Variable { input }
 }

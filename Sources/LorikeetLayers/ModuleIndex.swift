@@ -3,7 +3,7 @@
 public import LorikeetAutograd
 internal import LorikeetTensors
 
-/// Every parameter and linear layer of a model, in the order in which it was built.
+/// Every parameter, linear layer and table of embeddings of a model, in the order in which it was built.
 public final class ModuleIndex {
   /// A parameter and its place in the module tree (its own name is the one in the checkpoint).
   public struct Entry {
@@ -12,6 +12,7 @@ public final class ModuleIndex {
   }
   public private(set) var entries: [Entry] = []
   public private(set) var linears: [Linear] = []
+  public private(set) var embeddings: [Embedding] = []
 
   public init() {}
 
@@ -21,6 +22,7 @@ public final class ModuleIndex {
     entries.append(Entry(modulePath: modulePath, parameter: parameter))
   }
   func enter(_ linear: Linear) { linears.append(linear) }
+  func enter(_ embedding: Embedding) { embeddings.append(embedding) }
 
   /// The number of values of all parameters.
   public var parameterCount: Int { entries.reduce(0) { $0 + $1.parameter.shape.count } }

@@ -12,7 +12,7 @@ public protocol TextDecoder: AnyObject {
   var vocabulary: Int { get }
   /// The number of positions that the model was made for.
   var contextLength: Int { get }
-  var embeddings: Parameter { get }
+  var embedding: Embedding { get }
   /// The output embeddings; the input ones where the model ties them.
   var head: Parameter { get }
   var layerCount: Int { get }
@@ -33,6 +33,9 @@ public protocol TextDecoder: AnyObject {
 }
 
 extension TextDecoder {
+  /// The table of the embeddings.
+  public var embeddings: Parameter { embedding.weight }
+
   /// An empty cache of float32 values.
   public func makeCache(slots: Int, capacity: Int) -> KeyValueCache {
     makeCache(slots: slots, capacity: capacity, type: .float32)
@@ -40,7 +43,7 @@ extension TextDecoder {
 
   /// The embeddings of tokens as the blocks take them, `[tokens, width]`.
   public func embed(_ tokens: [Int], _ tape: Tape) -> Variable {
-    let rows = tape.embed(embeddings, tokens)
+    let rows = embedding(tokens, tape)
     return embeddingScale == 1 ? rows : tape.scale(rows, by: embeddingScale)
   }
 

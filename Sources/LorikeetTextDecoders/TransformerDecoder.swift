@@ -17,7 +17,7 @@ public final class TransformerDecoder: TextDecoder {
   }
 
   public let configuration: TextDecoderConfiguration
-  public let embeddings: Parameter
+  public let embedding: Embedding
   public let head: Parameter
   private let blocks: [Block]
   private let norm: RMSNorm
@@ -38,9 +38,9 @@ public final class TransformerDecoder: TextDecoder {
     _ c: TextDecoderConfiguration, model scope: LayerScope, head headScope: LayerScope
   ) {
     configuration = c
-    let embeddings = scope.scoped("embed_tokens").parameter(
-      "weight", [c.vocabulary, c.hiddenSize], initial: .normal(0.02))
-    self.embeddings = embeddings
+    let embedding = scope.embedding(
+      "embed_tokens", count: c.vocabulary, width: c.hiddenSize, initial: .normal(0.02))
+    self.embedding = embedding
     blocks = (0..<c.layers).map { index in
       Self.block(c, scope.scoped("layers").scoped(String(index)), window: c.windows[index])
     }
@@ -48,9 +48,10 @@ public final class TransformerDecoder: TextDecoder {
       scope.scoped("norm"), width: c.hiddenSize, epsilon: c.epsilon, offset: c.normOffset)
     let head = headScope.scoped("lm_head")
     self.head =
-      c.tiesEmbeddings && !head.contains("weight", unlike: embeddings)
-      ? embeddings
+      c.tiesEmbeddings && !head.contains("weight", unlike: embedding.weight)
+      ? embedding.weight
       : head.parameter("weight", [c.vocabulary, c.hiddenSize], initial: .normal(0.02))
+    embedding.isTied = self.head === embedding.weight
   }
 
   private static func block(

@@ -23,6 +23,8 @@ extension TrainingRecipe {
     self.loraAlpha = try value(.loraAlpha, standard.loraAlpha)
     self.loraDropout = try value(.loraDropout, standard.loraDropout)
     self.useRslora = try value(.useRslora, standard.useRslora)
+    self.useDora = try value(.useDora, standard.useDora)
+    self.peftType = try value(.peftType, standard.peftType)
     self.encoder = try value(.encoder, standard.encoder)
     self.projector = try value(.projector, standard.projector)
     self.decoder = try value(.decoder, standard.decoder)
@@ -213,6 +215,7 @@ extension TrainingRecipe {
       "drop_image and drop_text must be from 0 to 1")
     try require(
       captionWeight + classifyWeight > 0, "caption_weight or classify_weight must be above 0")
+    try require(peftType == .lora || !useDora, "use_dora needs peft_type: LORA")
     if let prune {
       do {
         _ = try PruningSpecification(prune)

@@ -51,6 +51,12 @@ public struct ModalityRecipe: Sendable, Equatable, Codable {
   public init() {}
 }
 
+/// The methods that a recipe can train, by their names in PEFT.
+public enum AdapterKind: String, Sendable, Codable, CaseIterable {
+  case lora = "LORA"
+  case ia3 = "IA3"
+}
+
 /// All options of a fine-tuning run: a YAML file whose keys are the names below, in snake case. Names
 /// that Hugging Face's trainer and PEFT have are theirs.
 public struct TrainingRecipe: Sendable, Equatable, Codable {
@@ -67,6 +73,8 @@ public struct TrainingRecipe: Sendable, Equatable, Codable {
   public var loraAlpha = 16.0
   public var loraDropout = 0.0
   public var useRslora = false
+  public var useDora = false
+  public var peftType = AdapterKind.lora
   public var encoder = PartRecipe()
   public var projector = PartRecipe()
   public var decoder = PartRecipe()
@@ -127,6 +135,8 @@ public struct TrainingRecipe: Sendable, Equatable, Codable {
     case loraAlpha = "lora_alpha"
     case loraDropout = "lora_dropout"
     case useRslora = "use_rslora"
+    case useDora = "use_dora"
+    case peftType = "peft_type"
     case encoder, projector, decoder, modalities
     case captionWeight = "caption_weight"
     case classifyWeight = "classify_weight"

@@ -72,7 +72,7 @@ public struct TrainingSetup {
       }
     } else {
       var routing = AdapterRouting(recipe.routing)
-      var configurations: [String: LoRAConfiguration] = [:]
+      var configurations: [String: any AdapterConfiguration] = [:]
       for name in routing.names {
         let configuration = try recipe.configuration(adapter: name, routing, model, path: path)
         // With a frozen decoder, say, there is nothing that text rows could have of their own.
@@ -136,7 +136,7 @@ extension TrainingRecipe {
   /// and the modality's rank and alpha.
   func configuration(
     adapter name: String, _ routing: AdapterRouting, _ model: VisionLanguageModel, path: String
-  ) throws -> LoRAConfiguration {
+  ) throws -> any AdapterConfiguration {
     let modality = modalities[name]
     let served = routing.modalities(of: name)
     // Encoder and projector see image rows only; their terms belong to the adapter that serves those.
@@ -146,6 +146,7 @@ extension TrainingRecipe {
     configuration.alpha = modality?.loraAlpha ?? decoder.loraAlpha ?? loraAlpha
     configuration.dropout = Float(loraDropout)
     configuration.usesRankStabilisation = useRslora
+    configuration.usesDoRA = useDora
     configuration.baseModel = self.model
     configuration.taskType = model.vision == nil ? "CAUSAL_LM" : nil
     var names: [String] = []
@@ -153,7 +154,9 @@ extension TrainingRecipe {
       let options = self.part(part)
       guard training(of: part) == .lora, part == .decoder || servesImages else { continue }
       var choice = LoRAConfiguration()
-      choice.targets = options.targetModules.map { .names($0) } ?? .allLinear
+      choice.targets =
+        options.targetModules.map { .names($0) }
+        ?? (peftType == .ia3 ? .names(Self.scaledLayers) : .allLinear)
       let matcher = ModuleMatcher(choice)
       let chosen = model.index.linears.map(\.name).filter {
         ModelPart(path: $0) == part && matcher.isTarget($0)
@@ -176,6 +179,25 @@ extension TrainingRecipe {
     if training(of: .projector) == .full, servesImages, model.vision != nil {
       configuration.modulesToSave = ["multi_modal_projector"]
     }
+    return peftType == .ia3 ? Self.scaling(configuration) : configuration
+  }
+
+  /// What (IA)^3 scales by default: keys, values, and the input of the last layer of each
+  /// feed-forward, under the names of all families.
+  private static let scaledLayers = ["k_proj", "v_proj", "qkv_proj"] + scaledInputs
+  private static let scaledInputs = ["down_proj", "fc2", "linear_2"]
+
+  /// (IA)^3 on the same layers.
+  private static func scaling(_ c: LoRAConfiguration) -> IA3Configuration {
+    var configuration = IA3Configuration()
+    configuration.targets = c.targets
+    if case .names(let names)? = c.targets {
+      configuration.feedForward = .names(
+        names.filter { name in scaledInputs.contains { name.hasSuffix("." + $0) } })
+    }
+    configuration.modulesToSave = c.modulesToSave
+    configuration.baseModel = c.baseModel
+    configuration.taskType = c.taskType
     return configuration
   }
 }

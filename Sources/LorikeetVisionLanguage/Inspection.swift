@@ -17,7 +17,7 @@ public struct Inspection: Sendable {
   }
   public enum Kind: Sendable {
     case model(type: String)
-    case adapter(name: String, LoRAConfiguration)
+    case adapter(name: String, any AdapterConfiguration)
   }
   public let path: String
   public let kind: Kind
@@ -43,7 +43,7 @@ public struct Inspection: Sendable {
   }
 
   private static func adapter(_ path: String, name: String) throws -> Inspection {
-    let configuration = try LoRAConfiguration(path: path + "/adapter_config.json")
+    let configuration = try AdapterMethods.configuration(path: path + "/adapter_config.json")
     let checkpoint = try Checkpoint(file: path + "/adapter_model.safetensors")
     return Inspection(
       path: path, kind: .adapter(name: name, configuration), parts: parts(of: checkpoint))

@@ -36,7 +36,7 @@ struct AdaptedLlama {
       tape: tape, segments: [AttentionSegment(queries: 0..<ids.count, keys: 0..<ids.count)],
       positions: Array(0..<ids.count),
       modalities: modalities ?? ModalityLayout(.text, rows: ids.count))
-    return model.hiddenStates(tape.embed(model.embeddings, ids), context)
+    return model.hiddenStates(model.embed(ids, tape), context)
   }
 
   func logits(modalities: ModalityLayout? = nil) -> [Float] {
@@ -76,6 +76,16 @@ extension LoRAConfiguration {
 }
 
 extension Adapter {
+  /// Moves everything that it trains.
+  func perturb() {
+    for (offset, entry) in parameters.enumerated() {
+      entry.parameter.replace(
+        with: Kernels.add(
+          entry.parameter.variable.value,
+          .random(entry.parameter.shape, seed: UInt64(offset), deviation: 0.1)))
+    }
+  }
+
   /// Gives B, zero at first, random values, so that the adapter does something.
   func randomize(seed: UInt64) {
     for (offset, entry) in parameters.enumerated() where entry.name.contains(".lora_B.") {

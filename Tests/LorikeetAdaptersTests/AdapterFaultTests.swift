@@ -94,20 +94,81 @@ import Testing
   @Test func unknownAndUnsupportedMethods() throws {
     #expect(
       try configuration(["peft_type": "LOHA"])
-        == "DIR/adapter_config.json: peft_type LOHA is not supported; supported: LORA")
+        == "DIR/adapter_config.json: peft_type LOHA is not supported; supported: LORA, IA3")
     #expect(
       try configuration(["peft_type": nil])
-        == "DIR/adapter_config.json: peft_type is missing; supported: LORA")
-    #expect(
-      try configuration(["use_dora": true])
-        == "DIR/adapter_config.json: key use_dora is set, which is not supported")
-    for key in ["layer_replication", "alora_invocation_tokens", "trainable_token_indices"] {
+        == "DIR/adapter_config.json: peft_type is missing; supported: LORA, IA3")
+    #expect(try configuration(["use_dora": true]).contains("lora_magnitude_vector"))
+    for key in ["layer_replication", "alora_invocation_tokens", "target_parameters"] {
       #expect(try configuration([key: [1, 2]]).contains("key \(key) is set"))
     }
     #expect(try configuration(["fan_in_fan_out": true]).contains("key fan_in_fan_out is set"))
     for name in ["pissa", "olora", "corda", "loftq", "pissa_niter_4"] {
       #expect(try configuration(["init_lora_weights": name]).contains("init_lora_weights"))
     }
+  }
+
+  /// What PEFT refuses, or this cannot do, is said in a line.
+  @Test func combinationsThatMakeNoSense() throws {
+    for (changes, reason) in [
+      (
+        ["target_modules": "all-linear", "layers_to_transform": [1]],
+        "layers_to_transform cannot be"
+      ),
+      (["layers_pattern": "layers"], "layers_pattern needs layers_to_transform"),
+      (["use_dora": true, "lora_bias": true], "use_dora and lora_bias cannot both be set"),
+      (["target_modules": ["q_proj", "norm"]], "target_modules matches model.norm"),
+      (["target_modules": ["embed_tokens"], "use_dora": true], "use_dora cannot be used on the"),
+      (["trainable_token_indices": [1, 2]], "tied to its embeddings"),
+      (["trainable_token_indices": ["lm_head": [1]]], "only a list for embed_tokens"),
+      (["peft_type": "IA3"], "feedforward_modules is missing"),
+      (
+        ["peft_type": "IA3", "feedforward_modules": ["o_proj"]],
+        "o_proj is not one of target_modules"
+      ),
+    ] as [([String: Any], String)] {
+      let text = try configuration(changes)
+      #expect(text.hasPrefix("DIR/adapter_config.json: "), "\(text)")
+      #expect(text.contains(reason), "\(text)")
+    }
+    for tokens in [[-1], [100_000], [5, 5]] {
+      let text = try message(
+        model: "adapters/lora-tokens/seed-1", adapter: "adapters/lora-tokens/seed-1"
+      ) {
+        try change($0, ["trainable_token_indices": tokens])
+      }
+      #expect(text.contains("are not different tokens of 0 ..<"), "\(text)")
+    }
+  }
+
+  @Test func aRoutingNeedsAConfigurationForEachAdapter() throws {
+    let llama = try AdaptedLlama(Self.base)
+    let error = #expect(throws: AdapterError.self) {
+      _ = try AdapterSet(
+        AdapterRouting(.perModality),
+        configurations: ["image": LoRAConfiguration.make(targets: .allLinear)],
+        attachingTo: llama.index, seed: 1)
+    }
+    #expect(
+      error?.description == "adapter missing: the routing names it, but it has no configuration")
+    #expect(llama.index.linears.allSatisfy { $0.adapters.isEmpty })
+  }
+
+  @Test func methodsThatDoNotAddUpAreNotStacked() throws {
+    let llama = try AdaptedLlama(Self.base)
+    let plain = LoRAConfiguration.make(targets: .names(["q_proj"]))
+    let dora = LoRAConfiguration.make(targets: .names(["q_proj"])) { $0.usesDoRA = true }
+    _ = try Adapter(
+      name: "text", dora, attachingTo: llama.index, modalities: [.text], seed: 1)
+    // Other rows are free.
+    _ = try Adapter(
+      name: "image", dora, attachingTo: llama.index, modalities: [.image], seed: 1)
+    let error = #expect(throws: AdapterError.self) {
+      _ = try Adapter(name: "all", plain, attachingTo: llama.index, seed: 1)
+    }
+    #expect(
+      error?.description == "adapter all: model.layers.0.self_attn.q_proj already has an adapter, "
+        + "and only LoRA terms can be added up")
   }
 
   @Test func valuesOfTheWrongKind() throws {
@@ -237,7 +298,8 @@ import Testing
   @Test func aBiasWithoutAPlaceIsNotMerged() throws {
     let llama = try AdaptedLlama("adapters/lora/seed-1")  // no biases in the base
     let adapter = try Adapter(
-      name: "default", .make(targets: .names(["q_proj"])) { $0.hasLoRABias = true },
+      name: "default",
+      LoRAConfiguration.make(targets: .names(["q_proj"])) { $0.hasLoRABias = true },
       attachingTo: llama.index, seed: 1)
     adapter.randomize(seed: 2)
     let before = llama.logits()
@@ -252,7 +314,8 @@ import Testing
     let llama = try AdaptedLlama(Self.base)
     let error = #expect(throws: AdapterError.self) {
       _ = try Adapter(
-        name: "text", .make(targets: .names(["fc1"])), attachingTo: llama.index, seed: 1)
+        name: "text", LoRAConfiguration.make(targets: .names(["fc1"])), attachingTo: llama.index,
+        seed: 1)
     }
     #expect(error?.description.hasPrefix("adapter text: the targets fc1 match no linear") == true)
   }

@@ -11,7 +11,8 @@ import Testing
 
 @Suite struct AdapterRoutingTests {
   static let base = "adapters/lora-bias/seed-1"
-  private static let configuration = LoRAConfiguration.make(targets: .allLinear)
+  private static let configuration: any AdapterConfiguration = LoRAConfiguration.make(
+    targets: .allLinear)
 
   /// 5 image rows, 2 text rows, 1 stand-in, 4 text rows.
   private static let layout: ModalityLayout = {

@@ -69,6 +69,12 @@ import Testing
     ) {
       $0.excluded = .pattern("vision_tower")
     },
+    Rule(
+      "all-linear excludes nothing: PEFT reads a pattern", .names(["q_proj"]),
+      decoder([q]) + [tower]
+    ) {
+      $0.excluded = .allLinear
+    },
     Rule("exclusion beats all-linear", .allLinear, [projector]) {
       $0.excluded = .pattern(".*_proj")
     },
@@ -121,23 +127,22 @@ import Testing
     var c = LoRAConfiguration.make(rank: 4, alpha: 8, targets: .names(["q_proj"]))
     c.rankPattern = [(pattern, 2)]
     c.alphaPattern = [(pattern, 3)]
-    let matcher = ModuleMatcher(c)
-    #expect(matcher.rank("model.layers.1.self_attn.q_proj") == (matches ? 2 : 4))
-    #expect(matcher.alpha("model.layers.1.self_attn.q_proj") == (matches ? 3 : 8))
+    #expect(c.rank(of: "model.layers.1.self_attn.q_proj") == (matches ? 2 : 4))
+    #expect(c.alpha(of: "model.layers.1.self_attn.q_proj") == (matches ? 3 : 8))
   }
 
   @Test func theFirstPatternThatMatchesCounts() {
     var c = LoRAConfiguration.make(targets: nil)
     c.rankPattern = [("up_proj", 1), ("layers.0.mlp.up_proj", 2), (".*", 3)]
-    let matcher = ModuleMatcher(c)
-    #expect(matcher.rank("model.layers.0.mlp.up_proj") == 1)
-    #expect(matcher.rank("model.layers.0.mlp.gate_proj") == 3)
-    #expect(matcher.alpha("model.layers.0.mlp.up_proj") == c.alpha)
+    #expect(c.rank(of: "model.layers.0.mlp.up_proj") == 1)
+    #expect(c.rank(of: "model.layers.0.mlp.gate_proj") == 3)
+    #expect(c.alpha(of: "model.layers.0.mlp.up_proj") == c.alpha)
   }
 
   /// Saved modules are those whose name ends with the word, wherever it begins.
   @Test func parametersOfSavedModules() {
-    let matcher = ModuleMatcher(.make(targets: nil) { $0.modulesToSave = ["norm", "projector"] })
+    let matcher = ModuleMatcher(
+      LoRAConfiguration.make(targets: nil) { $0.modulesToSave = ["norm", "projector"] })
     #expect(matcher.isSaved(parameter: "model.norm.weight"))
     #expect(matcher.isSaved(parameter: "model.layers.0.input_layernorm.weight"))
     #expect(matcher.isSaved(parameter: "model.multi_modal_projector.linear_1.bias"))

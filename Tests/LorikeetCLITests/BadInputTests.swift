@@ -157,9 +157,10 @@ import Testing
       "adapters/lora/seed-1",
       {
         try replace(
-          "\"peft_type\": \"LORA\"", with: "\"peft_type\": \"IA3\"",
+          "\"peft_type\": \"LORA\"", with: "\"peft_type\": \"LOHA\"",
           in: $0 + "/adapter/adapter_config.json")
-      }, naming: "adapter/adapter_config.json", "IA3")
+      }, naming: "adapter/adapter_config.json",
+      "LOHA is not supported; supported: LORA, IA3")
   }
 
   @Test func tokenOutsideOfTheVocabulary() throws {

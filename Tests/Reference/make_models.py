@@ -611,11 +611,12 @@ def idefics3(case, images=2):
 LLAMA_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def adapt(case, model, **settings):
-    """Wraps the model in LoRA, and moves every trainable parameter off its starting value."""
-    adapted = peft.get_peft_model(
-        model, peft.LoraConfig(**({"r": 4, "lora_alpha": 10, "task_type": "CAUSAL_LM"} | settings))
-    )
+def adapt(case, model, method=peft.LoraConfig, **settings):
+    """Wraps the model in an adapter, and moves every trainable parameter off its starting value."""
+    standard = {"task_type": "CAUSAL_LM"}
+    if method is peft.LoraConfig:
+        standard |= {"r": 4, "lora_alpha": 10}
+    adapted = peft.get_peft_model(model, method(**(standard | settings)))
     with torch.no_grad():
         for name, parameter in sorted(adapted.named_parameters()):
             if not parameter.requires_grad:
@@ -640,8 +641,8 @@ def adapted_outputs(adapted, inputs):
     return output, expected
 
 
-def llama_adapter(case, base=None, **settings):
-    tied = case.seed % 2 == 1
+def llama_adapter(case, base=None, tied=None, **settings):
+    tied = case.seed % 2 == 1 if tied is None else tied
     config = llama_config(case, 4, 2, 8, 24, tied, **(base or {}))
     adapted = adapt(case, fill(case, transformers.LlamaForCausalLM(config)), **settings)
     ids = case.tokens(12, config.vocab_size)
@@ -809,6 +810,43 @@ ADAPTERS = {
         base={"attention_bias": True, "mlp_bias": True},
         target_modules=["q_proj", "up_proj"],
         bias="lora_only",
+    ),
+    # All biases of the model, and one layer less than the targets name.
+    "lora-bias-all": lambda case: llama_adapter(
+        case,
+        base={"attention_bias": True, "mlp_bias": True},
+        target_modules=["q_proj", "up_proj"],
+        exclude_modules=["layers.0.self_attn.q_proj"],
+        bias="all",
+    ),
+    "lora-own-bias": lambda case: llama_adapter(
+        case,
+        base={"attention_bias": True, "mlp_bias": True},
+        target_modules=["q_proj", "down_proj"],
+        lora_bias=True,
+        modules_to_save=["norm"],
+    ),
+    "lora-embedding": lambda case: llama_adapter(
+        case, target_modules=["q_proj", "embed_tokens"], use_rslora=True
+    ),
+    "lora-tokens": lambda case: llama_adapter(
+        case, tied=False, target_modules=["v_proj"], trainable_token_indices=list(range(3, 60, 2))
+    ),
+    "dora": lambda case: llama_adapter(
+        case,
+        base={"attention_bias": True},
+        target_modules=LLAMA_LINEAR,
+        use_dora=True,
+        lora_dropout=0.1,
+        rank_pattern={"v_proj": 2},
+        bias="lora_only",
+    ),
+    "ia3": lambda case: llama_adapter(
+        case,
+        base={"attention_bias": True, "mlp_bias": True},
+        method=peft.IA3Config,
+        target_modules=["k_proj", "v_proj", "down_proj"],
+        feedforward_modules=["down_proj"],
     ),
     # Every linear layer but the head: decoder, projector and image encoder.
     "llava-lora": lambda case: llava_adapter(case, target_modules="all-linear"),

@@ -35,9 +35,7 @@ struct Inspect: WorkingCommand {
     switch inspection.kind {
     case .model(let type): try StandardOutput.line("\(inspection.path): model, \(type)")
     case .adapter(let name, let c):
-      try StandardOutput.line(
-        "\(inspection.path): adapter \(name), LoRA, r \(c.rank), alpha \(c.alpha), dropout \(c.dropout)"
-      )
+      try StandardOutput.line("\(inspection.path): adapter \(name), \(Self.method(c))")
       try StandardOutput.line("  attaches to \(Self.targets(c))")
       if !c.modulesToSave.isEmpty {
         try StandardOutput.line("  replaces \(c.modulesToSave.joined(separator: ", "))")
@@ -59,8 +57,12 @@ struct Inspect: WorkingCommand {
     case .adapter(let name, let c):
       line.append("kind", .string("adapter"))
       line.append("name", .string(name))
-      line.append("r", .int(c.rank))
-      line.append("lora_alpha", .double(c.alpha))
+      line.append("peft_type", .string(type(of: c).peftType))
+      if let c = c as? LoRAConfiguration {
+        line.append("r", .int(c.rank))
+        line.append("lora_alpha", .double(c.alpha))
+        line.append("use_dora", .bool(c.usesDoRA))
+      }
       line.append("target_modules", .string(Self.targets(c)))
       line.append("modules_to_save", .array(c.modulesToSave.map { .string($0) }))
     }
@@ -75,7 +77,12 @@ struct Inspect: WorkingCommand {
     try StandardOutput.line(line)
   }
 
-  private static func targets(_ c: LoRAConfiguration) -> String {
+  private static func method(_ c: any AdapterConfiguration) -> String {
+    guard let c = c as? LoRAConfiguration else { return type(of: c).peftType }
+    return "\(c.usesDoRA ? "DoRA" : "LoRA"), r \(c.rank), alpha \(c.alpha), dropout \(c.dropout)"
+  }
+
+  private static func targets(_ c: any AdapterConfiguration) -> String {
     switch c.targets {
     case nil: "no linear layer"
     case .allLinear: "all linear layers"

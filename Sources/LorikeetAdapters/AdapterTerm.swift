@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LorikeetAutograd
+internal import LorikeetCheckpoints
+public import LorikeetLayers
+internal import LorikeetTensors
+
+/// What an adapter puts on one linear layer.
+public protocol LinearTerm: LinearAdapter {
+  /// What it learns, under the names of the file.
+  var parameters: [Parameter] { get }
+  /// The modalities on whose rows it acts; nil for all rows.
+  var modalities: Set<Modality>? { get }
+  /// Whether it adds to the layer's output and does nothing else, so that others may act on the same
+  /// rows.
+  var isAdditive: Bool { get }
+  /// Why it cannot be folded into the layer; nil if it can.
+  func obstacleToMerging(into linear: Linear) -> String?
+  /// Folds it into the layer.
+  func merge(into linear: Linear)
+}
+
+extension LinearTerm {
+  public var isAdditive: Bool { true }
+  public func obstacleToMerging(into linear: Linear) -> String? { nil }
+
+  /// The rows of a pass on which it acts.
+  func runs(_ rows: Int, _ context: ForwardContext) -> [Range<Int>] {
+    modalities.map { context.modalities.rows(of: $0) } ?? [0..<rows]
+  }
+
+  /// Whether both act on some rows.
+  func overlaps(_ other: any LinearTerm) -> Bool {
+    guard let own = modalities, let others = other.modalities else { return true }
+    return !own.isDisjoint(with: others)
+  }
+}
+
+/// What an adapter puts on a table of embeddings.
+public protocol EmbeddingTerm: EmbeddingAdapter {
+  /// What it learns, under the names of the file.
+  var parameters: [Parameter] { get }
+  /// Folds it into the table.
+  func merge(into embedding: Embedding)
+}
+
+/// The place of a term in an adapter, which gives its parameters names and values.
+public struct AdapterSlot {
+  /// The name of the module.
+  let module: String
+  /// The modalities on whose rows the term acts; nil for all.
+  let modalities: Set<Modality>?
+  /// Where the configuration comes from, for messages.
+  let source: String
+  let tensors: any AdapterTensors
+
+  static let prefix = "base_model.model."
+
+  /// A parameter of the term.
+  ///
+  /// - Parameters:
+  ///   - suffix: what follows the module's name in the file.
+  ///   - initial: its values in a new adapter.
+  func parameter(
+    _ suffix: String, _ shape: Shape, initial: (inout RandomStream) -> Tensor
+  ) throws(AdapterError) -> Parameter {
+    let key = Self.prefix + module + suffix
+    return Parameter(name: key, try tensors.tensor(key, shape, initial: initial))
+  }
+}
+
+/// Where the values of an adapter come from.
+protocol AdapterTensors: AnyObject {
+  func tensor(
+    _ key: String, _ shape: Shape, initial: (inout RandomStream) -> Tensor
+  ) throws(AdapterError) -> Tensor
+  /// What is to take the place of a parameter of the model; nil to leave it.
+  ///
+  /// - Parameter isOptional: whether there need not be one.
+  func replacement(_ key: String, _ shape: Shape, isOptional: Bool) throws(AdapterError) -> Tensor?
+}
+
+/// Values that are drawn from a seed and the parameter's name.
+final class NewTensors: AdapterTensors {
+  private let seed: UInt64
+  private let name: String
+
+  init(seed: UInt64, name: String) {
+    self.seed = seed
+    self.name = name
+  }
+
+  func tensor(
+    _ key: String, _ shape: Shape, initial: (inout RandomStream) -> Tensor
+  ) throws(AdapterError) -> Tensor {
+    var stream = RandomStream.derive(seed: seed, label: name + "/" + key)
+    return initial(&stream)
+  }
+
+  func replacement(
+    _ key: String, _ shape: Shape, isOptional: Bool
+  ) throws(AdapterError) -> Tensor? { nil }
+}
+
+/// Values of an `adapter_model.safetensors`.
+final class SavedTensors: AdapterTensors {
+  private let path: String
+  private let file: SafetensorsFile
+  private var unread: Set<String>
+  private var missing: [String] = []
+
+  init(path: String) throws {
+    self.path = path
+    file = try SafetensorsFile(path: path)
+    unread = Set(file.names)
+  }
+
+  func tensor(
+    _ key: String, _ shape: Shape, initial: (inout RandomStream) -> Tensor
+  ) throws(AdapterError) -> Tensor {
+    // Magnitudes have been saved with and without the last part of their name.
+    let names = [key, key.hasSuffix(".lora_magnitude_vector") ? key + ".weight" : key]
+    guard let name = names.first(where: { file[$0] != nil }),
+      let found = try read(name, shape)
+    else {
+      missing.append(key)
+      return Tensor(repeating: 0, shape)
+    }
+    return found
+  }
+
+  func replacement(
+    _ key: String, _ shape: Shape, isOptional: Bool
+  ) throws(AdapterError) -> Tensor? {
+    let found = try read(key, shape)
+    if found == nil, !isOptional { missing.append(key) }
+    return found
+  }
+
+  private func read(_ name: String, _ shape: Shape) throws(AdapterError) -> Tensor? {
+    guard let stored = file[name] else { return nil }
+    unread.remove(name)
+    func refuse(_ found: String, _ expected: String) -> AdapterError {
+      .misshapen(path: path, name: name, found: found, expected: expected)
+    }
+    guard stored.shape == shape else {
+      throw refuse(stored.shape.description, shape.description)
+    }
+    guard stored.dtype.isFloatingPoint else { throw refuse(stored.dtype.rawValue, "real numbers") }
+    let tensor = stored.tensor()
+    guard Kernels.isFinite(tensor) else { throw refuse("not finite", "numbers") }
+    return tensor
+  }
+
+  /// - Throws: `AdapterError` if something was asked for that the file has not, or the other way round.
+  func finish() throws(AdapterError) {
+    if !missing.isEmpty { throw .missing(path: path, names: missing) }
+    if !unread.isEmpty { throw .unexpected(path: path, names: unread.sorted()) }
+  }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+
+/// The values of an `adapter_config.json`, read with checks.
+public struct ConfigurationFile {
+  public let path: String
+  private let object: [String: Any]
+
+  /// - Throws: `AdapterError.configuration` if there is no file with a JSON object.
+  public init(path: String) throws(AdapterError) {
+    self.path = path
+    let parsed: Any
+    do {
+      parsed = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: path)))
+    } catch {
+      let exists = FileManager.default.fileExists(atPath: path)
+      throw .configuration(path: path, reason: exists ? "not valid JSON" : "no such file")
+    }
+    guard let object = parsed as? [String: Any] else {
+      throw .configuration(path: path, reason: "not a JSON object")
+    }
+    self.object = object
+  }
+
+  /// An error about this file.
+  func failure(_ reason: String) -> AdapterError { .configuration(path: path, reason: reason) }
+
+  /// The value of a key, nil where it is absent or null.
+  subscript(key: String) -> Any? { object[key].flatMap { $0 is NSNull ? nil : $0 } }
+
+  /// - Throws: `AdapterError.configuration` if the value is of another kind.
+  func value<T>(_ key: String, _ type: T.Type, default standard: T) throws(AdapterError) -> T {
+    guard let found = self[key] else { return standard }
+    guard let typed = found as? T else {
+      throw failure("key \(key): \(found) is not a valid value")
+    }
+    return typed
+  }
+
+  /// A real number.
+  func number(_ key: String, default standard: Double) throws(AdapterError) -> Double {
+    try value(key, NSNumber.self, default: NSNumber(value: standard)).doubleValue
+  }
+
+  /// A list of strings, or one alone.
+  func strings(_ key: String) throws(AdapterError) -> [String] {
+    if let one = self[key] as? String { return [one] }
+    return try value(key, [String].self, default: [])
+  }
+
+  /// A list of integers, or one alone.
+  func integers(_ key: String) throws(AdapterError) -> [Int] {
+    if let one = self[key] as? Int { return [one] }
+    return try value(key, [Int].self, default: [])
+  }
+
+  /// A dictionary of numbers, by key.
+  func numbers(_ key: String) throws(AdapterError) -> [(key: String, value: Double)] {
+    try value(key, [String: NSNumber].self, default: [:])
+      .sorted { $0.key < $1.key }.map { ($0.key, $0.value.doubleValue) }
+  }
+
+  /// Names of modules or a regular expression.
+  func modules(_ key: String) throws(AdapterError) -> ModuleTargets? {
+    if let text = self[key] as? String { return ModuleTargets(text: text) }
+    guard self[key] != nil else { return nil }
+    return .names(try value(key, [String].self, default: []))
+  }
+
+  /// - Throws: `AdapterError.configuration` if a key is set that would change the numbers.
+  func refuse(_ keys: [String]) throws(AdapterError) {
+    for key in keys {
+      guard let found = self[key] else { continue }
+      if let flag = found as? Bool, !flag { continue }
+      throw failure("key \(key) is set, which is not supported")
+    }
+  }
+}
+
+/// Pieces of an `adapter_config.json` as PEFT writes it.
+enum ConfigurationText {
+  static func quote(_ text: String) -> String {
+    let data = try? JSONEncoder().encode(text)
+    return data.map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+  }
+
+  static func list(_ items: [String]) -> String { "[" + items.joined(separator: ", ") + "]" }
+
+  /// A list, or null where there is nothing.
+  static func listOrNull(_ items: [String]) -> String { items.isEmpty ? "null" : list(items) }
+
+  static func number(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+  }
+
+  static func modules(_ targets: ModuleTargets?) -> String {
+    switch targets {
+    case nil: "null"
+    case .names(let names): list(names.map(quote))
+    case .pattern(let pattern): quote(pattern)
+    case .allLinear: quote("all-linear")
+    }
+  }
+
+  static func dictionary(_ entries: [(String, String)]) -> String {
+    entries.isEmpty
+      ? "{}" : "{" + entries.map { quote($0.0) + ": " + $0.1 }.joined(separator: ", ") + "}"
+  }
+
+  /// The whole file.
+  static func file(_ fields: [(String, String)]) -> String {
+    "{\n" + fields.map { "  \(quote($0.0)): \($0.1)" }.joined(separator: ",\n") + "\n}\n"
+  }
+}
