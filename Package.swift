@@ -58,7 +58,9 @@ let package = Package(
     .target(
       name: "LorikeetCheckpoints", dependencies: ["LorikeetTensors", protobuf],
       exclude: ["onnx.proto"], swiftSettings: strict),
-    library("Tokenizers", ["LorikeetCheckpoints"]),
+    .target(
+      name: "LorikeetTokenizers", dependencies: ["LorikeetCheckpoints", protobuf],
+      exclude: ["sentencepiece.proto"], swiftSettings: strict),
     library("Images", ["CLorikeetCodecs", "LorikeetTensors"]),
     library("Datasets", ["LorikeetTensors", "LorikeetImages"], [logging]),
     library("Layers", ["LorikeetAutograd", "LorikeetCheckpoints"]),

@@ -14,6 +14,8 @@ package struct AddedToken: Sendable, Equatable {
   package var isSingleWord = false
   /// Looked for in the normalised text, in its own normalised form.
   package var isNormalized = false
+  /// Looked for in the text; one that is not is known by its id only.
+  package var isLookedFor = true
 }
 
 /// All added tokens of a tokenizer, and the search for them.
@@ -36,6 +38,7 @@ struct AddedTokens: Sendable {
       indexByID[token.id] = self.tokens.count
       self.tokens.append(token)
       texts.append(token.isNormalized ? normalizer?.normalize(bytes) ?? bytes : bytes)
+      if !token.isLookedFor { continue }
       if token.isNormalized {
         normalized.insert(texts[texts.count - 1], self.tokens.count - 1)
       } else {
@@ -122,20 +125,20 @@ struct TokenTrie: Sendable {
   func nextMatch(in text: [UInt8], from start: Int) -> (range: Range<Int>, value: Int)? {
     var position = start
     while position < text.count {
-      if startsWith[Int(text[position])], let match = longestMatch(in: text, at: position) {
-        return match
-      }
+      if let match = longestMatch(in: text, at: position, end: text.count) { return match }
       position += 1
     }
     return nil
   }
 
-  private func longestMatch(
-    in text: [UInt8], at start: Int
+  /// The longest string that begins at `start` and does not go beyond `end`.
+  func longestMatch(
+    in text: [UInt8], at start: Int, end: Int
   ) -> (range: Range<Int>, value: Int)? {
+    guard start < end, startsWith[Int(text[start])] else { return nil }
     var node = 0
     var best: (range: Range<Int>, value: Int)?
-    for position in start..<text.count {
+    for position in start..<end {
       guard let child = children[UInt64(node) << 8 | UInt64(text[position])] else { break }
       node = Int(child)
       if values[node] >= 0 { best = (start..<position + 1, Int(values[node])) }

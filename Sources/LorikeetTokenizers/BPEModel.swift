@@ -24,8 +24,7 @@ struct BPEModel: TokenizerModel {
   let vocabulary: Vocabulary
   let options: Options
   private let merges: MergeTable
-  /// The ids of `<0x00>` to `<0xFF>`, or -1.
-  private let byteTokens: [Int32]
+  private let byteTokens: ByteTokens?
   /// The ids of the characters below U+0400, or -1.
   private let characters: [Int32]
 
@@ -36,9 +35,7 @@ struct BPEModel: TokenizerModel {
     self.vocabulary = vocabulary
     self.merges = merges
     self.options = options
-    byteTokens = (0...255).map { (byte: UInt8) in
-      vocabulary.id(of: ByteFallback.token(of: byte)).map(Int32.init) ?? -1
-    }
+    byteTokens = options.byteFallback ? ByteTokens(vocabulary) : nil
     characters = (0..<0x400).map { (value: UInt16) in
       var bytes: [UInt8] = []
       if let scalar = Unicode.Scalar(value) { bytes.append(scalar: scalar) }
@@ -108,9 +105,8 @@ struct BPEModel: TokenizerModel {
   private func appendBytes(
     _ text: [UInt8], _ character: Range<Int>, _ symbols: inout [Int32]
   ) -> Bool {
-    guard options.byteFallback, character.allSatisfy({ byteTokens[Int(text[$0])] >= 0 })
-    else { return false }
-    for index in character { symbols.append(byteTokens[Int(text[index])]) }
+    guard let ids = byteTokens?.ids(of: text, character) else { return false }
+    for id in ids { symbols.append(Int32(truncatingIfNeeded: id)) }
     return true
   }
 

@@ -8,13 +8,16 @@
 //        -> Normalizer          NFC, lower case, ... on what lies between
 //        -> AddedTokens         those that match normalised text
 //        -> PreTokenizer        one text into pieces (words, digits, ...); bytes to printable
-//        -> BPEModel            a piece into token ids, by merging neighbours in order of rank
+//        -> BPEModel            a piece into token ids, by merging neighbours in order of rank;
+//           UnigramModel        or those that are the most likely together
 //        -> PostProcessor       the ids of bos and eos laid around
 //
 //   ids  -> tokens -> Decoder   back to bytes, then to a String; StreamingDecoder one id at a time
 //
 // `Tokenizer` holds these steps; TokenizerFile.swift builds them from tokenizer.json,
-// Tokenizer+GGUF.swift from the arrays in a GGUF file. Everything between the ends works on UTF-8
+// Tokenizer+GGUF.swift from the arrays in a GGUF file, Tokenizer+SentencePiece.swift from
+// tokenizer.model, whose steps are SentencePiecePreTokenizer, SentencePieceModel and
+// SentencePieceDecoder. Everything between the ends works on UTF-8
 // bytes rather than String, because String takes canonically equivalent texts for equal and a
 // vocabulary does not.
 //

@@ -25,7 +25,9 @@ public struct StreamingDecoder: Sendable {
     window.append(id)
     let (new, isWhole) = newText()
     guard isWhole, !new.isEmpty else { return "" }
-    window.removeFirst(givenCount)
+    // What begins the window must have a text, or it would be taken for the beginning of all text,
+    // where some decoders leave out spaces.
+    if !text(of: window[givenCount...]).isEmpty { window.removeFirst(givenCount) }
     givenCount = window.count
     return new
   }

@@ -27,6 +27,14 @@ public enum TemplateValue: Sendable, Equatable {
     }
   }
 
+  package var numberValue: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
   /// What kind of value this is, for error messages.
   package var kind: String {
     switch self {

@@ -13,17 +13,27 @@ extension Tokenizer {
 
   /// A tokenizer from a model's directory.
   ///
-  /// Reads tokenizer.json, and where they are there tokenizer_config.json and
+  /// Reads tokenizer.json, or without it a SentencePiece model, tokenizer.model or spiece.model;
+  /// and where they are there added_tokens.json (beside such a model), tokenizer_config.json and
   /// special_tokens_map.json (which tokens begin, end and fill up a text), chat_template.jinja,
   /// additional_chat_templates and chat_template.json. A chat template that is not supported throws
   /// when it is rendered.
-  /// - Throws: `TokenizerError` if tokenizer.json is missing, or a file is not what it should be.
+  /// - Throws: `TokenizerError` if neither is there, or a file is not what it should be.
   public init(directory: String) throws(TokenizerError) {
     let configuration = try ModelTokenizerFiles(directory)
-    let path = configuration.path("tokenizer.json")
-    try self.init(
-      json: try readBytes(path), name: path, moreTokens: try configuration.addedTokens())
-    let names = try configuration.specialTokens()
+    var names = try configuration.specialTokens()
+    if let path = configuration.sentencePiecePath {
+      let file = try SentencePieceFile(try readBytes(path), file: path)
+      names = file.specialPieces.merging(names) { $1 }
+      try self.init(
+        file, added: try configuration.addedTokens(beside: file, names),
+        postProcessor: try configuration.postProcessor(for: file, names),
+        prefixesFirstOnly: !(try configuration.isLegacy()))
+    } else {
+      let path = configuration.path("tokenizer.json")
+      try self.init(
+        json: try readBytes(path), name: path, moreTokens: try configuration.addedTokens())
+    }
     bosToken = names["bos_token"].flatMap { id(of: $0) }
     eosToken = names["eos_token"].flatMap { id(of: $0) }
     padToken = names["pad_token"].flatMap { id(of: $0) }
@@ -39,11 +49,11 @@ extension Tokenizer {
   }
 }
 
-/// The files beside tokenizer.json.
-private struct ModelTokenizerFiles {
+/// The files beside tokenizer.json or tokenizer.model.
+struct ModelTokenizerFiles {
   let directory: String
   /// tokenizer_config.json
-  private let configuration: ConfigurationNode
+  let configuration: ConfigurationNode
   /// special_tokens_map.json
   private let map: ConfigurationNode
 
@@ -56,14 +66,14 @@ private struct ModelTokenizerFiles {
   func path(_ name: String) -> String { directory + "/" + name }
 
   /// The object in a file; an empty one if there is no such file.
-  private static func node(_ path: String) throws(TokenizerError) -> ConfigurationNode {
+  static func node(_ path: String) throws(TokenizerError) -> ConfigurationNode {
     let value =
       exists(path)
       ? try JSONReader.parse(try readBytes(path), file: path) : .object(TemplateObject())
     return try ConfigurationNode(file: path, path: "", value: value)
   }
 
-  private static func exists(_ path: String) -> Bool {
+  static func exists(_ path: String) -> Bool {
     FileManager.default.fileExists(atPath: path)
   }
 

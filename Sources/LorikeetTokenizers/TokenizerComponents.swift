@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Foundation
+
 /// Makes the steps of a tokenizer from their descriptions in tokenizer.json.
 ///
 /// A new kind of step is a new case here and a type of its own.
@@ -11,6 +13,15 @@ enum TokenizerComponents {
     if let form = UnicodeNormalizer(rawValue: type) { return form }
     switch type {
     case "Lowercase": return LowercaseNormalizer()
+    case "Nmt": return NMTNormalizer()
+    case "Precompiled":
+      let key = "precompiled_charsmap"
+      let source = try node.string(key)
+      do {
+        guard let data = Data(base64Encoded: source) else { throw CharsmapError.notBase64 }
+        return PrecompiledNormalizer(charsmap: try Charsmap(Array(data)))
+      } catch { throw node.invalid(key, "\(error)") }
+    case "StripAccents": return StripAccentsNormalizer()
     case "Prepend": return PrependNormalizer(prefix: Array(try node.string("prepend").utf8))
     case "Strip":
       return StripNormalizer(
@@ -31,7 +42,10 @@ enum TokenizerComponents {
       throw node.unsupported(
         "type", type,
         UnicodeNormalizer.allCases.map(\.rawValue)
-          + ["Lowercase", "Prepend", "Replace", "Strip", "Sequence"])
+          + [
+            "Lowercase", "Nmt", "Precompiled", "Prepend", "Replace", "Sequence", "Strip",
+            "StripAccents",
+          ])
     }
   }
 

@@ -72,8 +72,62 @@ struct TokenizerFile {
   // MARK: The model
 
   func readModel() throws(TokenizerError) -> any TokenizerModel {
-    let type = try model.optionalString("type") ?? "BPE"
-    guard type == "BPE" else { throw model.unsupported("type", type, ["BPE"]) }
+    var reader = reader
+    if let vocabularyPosition { reader.position = vocabularyPosition }
+    // Old files do not say it.
+    let isList = vocabularyPosition != nil && reader.peek() == UInt8(ascii: "[")
+    let type = try model.optionalString("type") ?? (isList ? "Unigram" : "BPE")
+    switch type {
+    case "BPE": return try readBPE()
+    case "Unigram": return try readUnigram()
+    default: throw model.unsupported("type", type, ["BPE", "Unigram"])
+    }
+  }
+
+  private func readUnigram() throws(TokenizerError) -> UnigramModel {
+    guard let start = vocabularyPosition else { throw model.invalid("vocab", "is missing") }
+    var reader = reader
+    reader.position = start
+    guard reader.peek() == UInt8(ascii: "[") else {
+      throw model.invalid("vocab", "expected a list of tokens and scores")
+    }
+    var vocabulary = Vocabulary(capacity: 1 << 16)
+    var scores: [Double] = []
+    try reader.forEachElement { reader throws(TokenizerError) in
+      var token: [UInt8] = []
+      var score: Double?
+      var count = 0
+      try reader.forEachElement { reader throws(TokenizerError) in
+        switch count {
+        case 0: try reader.readString(into: &token)
+        case 1: score = try reader.readValue().numberValue
+        default: try reader.skipValue()
+        }
+        count += 1
+      }
+      let id = scores.count
+      guard count == 2, let score, score.isFinite else {
+        throw model.invalid("vocab", "entry \(id): expected a token and its score, a finite number")
+      }
+      guard vocabulary.insert(token, id: id) else {
+        throw model.invalid("vocab", "more than \(Vocabulary.maximumSize) tokens")
+      }
+      scores.append(score)
+    }
+    var unknown: Int?
+    if model["unk_id"] != nil {
+      let id = try model.integer("unk_id")
+      guard scores.indices.contains(id) else {
+        throw model.invalid("unk_id", "\(id) is not an id of the \(scores.count) tokens")
+      }
+      unknown = id
+    }
+    return UnigramModel(
+      vocabulary: vocabulary, scores: scores, unknown: unknown,
+      byteFallback: try model.bool("byte_fallback", default: false))
+  }
+
+  private func readBPE() throws(TokenizerError) -> BPEModel {
     if let dropout = model["dropout"], dropout != .integer(0), dropout != .number(0) {
       throw model.unsupported("dropout", "merging at random")
     }

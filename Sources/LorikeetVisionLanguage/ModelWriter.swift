@@ -10,7 +10,8 @@ internal import LorikeetTensors
 public enum ModelWriter {
   /// The files of a tokenizer and of generation, as far as a directory has them.
   public static let tokenizerFiles = [
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "tokenizer.json", "tokenizer.model", "spiece.model", "added_tokens.json",
+    "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
     "generation_config.json",
   ]
 

@@ -123,11 +123,11 @@ func fixtureText(_ name: String) throws -> String {
     #expect(message("") == "t.json: not valid JSON at line 1: expected an object")
     #expect(message("{}") == "t.json: model: is missing; is this a tokenizer.json?")
     #expect(
-      message(#"{"model": {"type": "Unigram", "vocab": []}}"#)
-        == "t.json: model.type: Unigram is not supported; supported: BPE")
+      message(#"{"model": {"type": "WordPiece", "vocab": {}}}"#)
+        == "t.json: model.type: WordPiece is not supported; supported: BPE, Unigram")
     #expect(
-      message(#"{"normalizer": {"type": "Precompiled"}, \#(model)}"#)
-        .hasPrefix("t.json: normalizer.type: Precompiled is not supported; supported: NFC"))
+      message(#"{"normalizer": {"type": "BertNormalizer"}, \#(model)}"#)
+        .hasPrefix("t.json: normalizer.type: BertNormalizer is not supported; supported: NFC"))
     #expect(
       message(
         #"{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "X"}]}, \#(model)}"#
