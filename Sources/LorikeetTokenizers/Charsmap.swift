@@ -130,7 +130,7 @@ struct PrecompiledNormalizer: Normalizer {
 }
 
 /// The characters that neural machine translation takes out or takes for spaces.
-struct NMTNormalizer: Normalizer {
+struct NMTNormalizer: FilteringNormalizer {
   func normalize(_ text: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(text.count)
@@ -148,7 +148,7 @@ struct NMTNormalizer: Normalizer {
 
 /// All marks taken out; it does something to decomposed text only. The reference library's tables
 /// end with Unicode 9, in which two letters of today were marks.
-struct StripAccentsNormalizer: Normalizer {
+struct StripAccentsNormalizer: FilteringNormalizer {
   func normalize(_ text: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(text.count)

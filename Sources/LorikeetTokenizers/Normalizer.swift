@@ -5,6 +5,26 @@ protocol Normalizer: Sendable {
   func normalize(_ text: [UInt8]) -> [UInt8]
 }
 
+/// Leaves characters out, which to the reference library is not the same as putting nothing in their
+/// place.
+protocol FilteringNormalizer: Normalizer {}
+
+extension Normalizer {
+  /// Whether nothing is left of a text because its characters are left out.
+  func takesOut(_ text: [UInt8]) -> Bool {
+    if text.isEmpty { return false }
+    guard let sequence = self as? SequenceNormalizer else {
+      return self is any FilteringNormalizer && normalize(text).isEmpty
+    }
+    var text = text
+    for member in sequence.members {
+      if member.takesOut(text) { return true }
+      text = member.normalize(text)
+    }
+    return false
+  }
+}
+
 /// Several normalisers in a row.
 struct SequenceNormalizer: Normalizer {
   let members: [any Normalizer]
@@ -42,7 +62,7 @@ struct ReplaceNormalizer<Pattern: SplitPattern>: Normalizer {
 }
 
 /// White space taken from the ends.
-struct StripNormalizer: Normalizer {
+struct StripNormalizer: FilteringNormalizer {
   let left: Bool
   let right: Bool
 

@@ -139,11 +139,19 @@ final class TokenizerStorage: Sendable {
       case .text(let range):
         let isWhole = range.count == text.count
         let section = isWhole ? text : Array(text[range])
-        encode(normalizer?.normalize(section) ?? section, range.lowerBound == 0, &cache, &ids)
+        let startsText = range.lowerBound == 0 && !removesStart(of: section)
+        encode(normalizer?.normalize(section) ?? section, startsText, &cache, &ids)
       }
     }
     self.cache.withLock { $0 = cache }
     return ids
+  }
+
+  /// Whether the normaliser takes out the first character; what follows then does not count as the
+  /// beginning of the text, as in the reference library.
+  private func removesStart(of text: [UInt8]) -> Bool {
+    guard let normalizer, !text.isEmpty else { return false }
+    return normalizer.takesOut(Array(text[..<text.scalar(at: 0, end: text.count).next]))
   }
 
   /// Encodes normalised text in which there may be tokens that match such text.

@@ -26,7 +26,7 @@ from make_tokenizers import CORPUS, OUT, TEXTS
 MORE = [
     "ｆｕｌｌ　ｗｉｄｔｈ １２３ ㈱ ㌔ ﬀ ﬃ ② ™ ℃ … ‼", "ｶﾞｷﾞ ﾊﾟ が ご", "a\u0300b\u0301 e\u0302\u0323 \u1100\u1161\u11a8", "<ctl> <ctl2><img>x <img> mushroom soup",
     " <img>  <img> mushroom soup mushroom", "▁▁ leading ▁ middle▁", "\n\nline\n  indent\n\t\ttab", "<0x41><0xE2> <unk><s></s> <pad>", "<unk> <unk>a <unk>",
-    "𝔘𝔫𝔦 🙂🙂 漢字かな交じり文 ✓✗", "x" * 70 + "日" * 30, "the table, the dog, the year; the fox. " * 4,
+    "\u0301accent first", "\x01\x02first", "𝔘𝔫𝔦 🙂🙂 漢字かな交じり文 ✓✗", "x" * 70 + "日" * 30, "the table, the dog, the year; the fox. " * 4,
 ]
 
 
