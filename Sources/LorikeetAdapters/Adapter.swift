@@ -163,9 +163,6 @@ public final class Adapter {
     guard let embedding = index.embeddings.first else {
       throw refuse("the model has no token embeddings that can be adapted")
     }
-    guard !embedding.isTied else {
-      throw refuse("the model's head is tied to its embeddings, which is not supported")
-    }
     guard tokens.allSatisfy({ $0 >= 0 && $0 < embedding.count }), Set(tokens).count == tokens.count
     else {
       throw refuse("\(tokens.prefix(8)) are not different tokens of 0 ..< \(embedding.count)")
@@ -217,10 +214,8 @@ public final class Adapter {
       }
       if let reason = term.obstacleToMerging(into: linear) { throw .cannotMerge(reason: reason) }
     }
-    if let tied = embeddingTerms.first(where: \.embedding.isTied) {
-      throw .cannotMerge(
-        reason: "\(tied.embedding.name) is also the model's head, which the adapter leaves as it is"
-      )
+    for (embedding, term) in embeddingTerms {
+      if let reason = term.obstacleToMerging(into: embedding) { throw .cannotMerge(reason: reason) }
     }
     for (linear, term) in terms { term.merge(into: linear) }
     for (embedding, term) in embeddingTerms { term.merge(into: embedding) }

@@ -40,8 +40,14 @@ extension LinearTerm {
 public protocol EmbeddingTerm: EmbeddingAdapter {
   /// What it learns, under the names of the file.
   var parameters: [Parameter] { get }
+  /// Why it cannot be folded into the table; nil if it can.
+  func obstacleToMerging(into embedding: Embedding) -> String?
   /// Folds it into the table.
   func merge(into embedding: Embedding)
+}
+
+extension EmbeddingTerm {
+  public func obstacleToMerging(into embedding: Embedding) -> String? { nil }
 }
 
 /// The place of a term in an adapter, which gives its parameters names and values.

@@ -90,6 +90,11 @@ final class LowRankEmbedding: EmbeddingTerm {
 
   var parameters: [Parameter] { [a, b] }
 
+  func obstacleToMerging(into embedding: Embedding) -> String? {
+    embedding.isTied
+      ? "\(embedding.name) is also the model's head, which the adapter leaves as it is" : nil
+  }
+
   func apply(to output: Variable, tokens: [Int], _ tape: Tape) -> Variable {
     tape.addLowRank(
       to: output, tape.embedColumns(a.variable, tokens), transposed: b, scale: scale)
@@ -112,12 +117,15 @@ extension Tape {
   }
 }
 
-/// Rows of a table of embeddings that are trained themselves (PEFT's `trainable_token_indices`).
+/// Rows of a table of embeddings that are trained themselves (PEFT's `trainable_token_indices`). A head
+/// that is tied to the table has them too.
 final class TokenRows: EmbeddingTerm {
   /// `[tokens, width]`.
   let rows: Parameter
   private let tokens: [Int]
   private let places: [Int: Int]
+  /// The table with the rows in place, and what it was made of.
+  private var whole: (table: StoredTensor, rows: Tensor, head: Parameter)?
 
   init(_ rows: Parameter, tokens: [Int]) {
     self.rows = rows
@@ -132,6 +140,22 @@ final class TokenRows: EmbeddingTerm {
       places[token].map { (row: row, source: $0) }
     }
     return found.isEmpty ? output : tape.replaceRows(of: output, from: rows.variable, found)
+  }
+
+  func head(_ table: Parameter, _ tape: Tape) -> Parameter {
+    let (stored, learned) = (table.stored, rows.variable)
+    if !tape.isRecording, let whole, whole.table.storage === stored.storage,
+      whole.rows.storage === learned.value.storage
+    {
+      return whole.head
+    }
+    let head = Parameter(
+      name: table.name,
+      computed: tape.replaceRows(
+        of: Variable(stored.tensor()), from: learned,
+        tokens.enumerated().map { (row: $0.element, source: $0.offset) }))
+    whole = tape.isRecording ? nil : (stored, learned.value, head)
+    return head
   }
 
   func merge(into embedding: Embedding) {

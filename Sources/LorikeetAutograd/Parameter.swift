@@ -27,6 +27,13 @@ public final class Parameter {
     content = .variable(Variable(value, requiresGradient: isTrainable))
   }
 
+  /// A parameter whose value an operator gives, and which passes its gradient on to that.
+  package init(name: String, computed variable: Variable) {
+    self.name = name
+    shape = variable.shape
+    content = .variable(variable)
+  }
+
   public var isTrainable: Bool {
     get {
       if case .variable(let variable) = content { variable.requiresGradient } else { false }

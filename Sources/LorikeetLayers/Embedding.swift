@@ -28,6 +28,11 @@ public final class Embedding {
     for adapter in adapters { rows = adapter.apply(to: rows, tokens: tokens, tape) }
     return rows
   }
+
+  /// The table as the model's head sees it where the two are tied.
+  public func head(_ tape: Tape) -> Parameter {
+    adapters.reduce(weight) { $1.head($0, tape) }
+  }
 }
 
 /// What plugs into a table of embeddings.
@@ -36,4 +41,12 @@ public protocol EmbeddingAdapter: AnyObject {
   ///
   /// - Parameter output: `[tokens, width]`; may be used up.
   func apply(to output: Variable, tokens: [Int], _ tape: Tape) -> Variable
+
+  /// What a head that is tied to the table uses in its place; the table itself unless the adapter says
+  /// otherwise.
+  func head(_ table: Parameter, _ tape: Tape) -> Parameter
+}
+
+extension EmbeddingAdapter {
+  public func head(_ table: Parameter, _ tape: Tape) -> Parameter { table }
 }

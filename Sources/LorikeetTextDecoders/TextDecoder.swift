@@ -47,9 +47,14 @@ extension TextDecoder {
     return embeddingScale == 1 ? rows : tape.scale(rows, by: embeddingScale)
   }
 
+  /// The output embeddings with what adapters change of them.
+  private func adaptedHead(_ tape: Tape) -> Parameter {
+    embedding.isTied ? embedding.head(tape) : head
+  }
+
   /// Logits of some rows of hidden states, `[rows, vocabulary]`.
   public func logits(_ hidden: Variable, _ tape: Tape) -> Variable {
-    let logits = tape.linear(hidden, head)
+    let logits = tape.linear(hidden, adaptedHead(tape))
     return logitSoftCap.map { tape.softCap(logits, $0) } ?? logits
   }
 
@@ -58,7 +63,7 @@ extension TextDecoder {
     _ hidden: Variable, targets: [Int], weights: [Float], _ tape: Tape
   ) -> (loss: Variable, losses: [Float]) {
     tape.linearCrossEntropy(
-      hidden, head: head, targets: targets, weights: weights, softCap: logitSoftCap)
+      hidden, head: adaptedHead(tape), targets: targets, weights: weights, softCap: logitSoftCap)
   }
 }
 

@@ -41,16 +41,16 @@ struct AdaptedLlama {
 
   func logits(modalities: ModalityLayout? = nil) -> [Float] {
     let tape = Tape.inference
-    return tape.linear(hidden(ids, tape, modalities: modalities), model.head).value.values
+    return model.logits(hidden(ids, tape, modalities: modalities), tape).value.values
   }
 
   func loss(_ tape: Tape, modalities: ModalityLayout? = nil) throws -> Variable {
     let labels = try reference.inputIntegers("labels")
     let rows = (0..<ids.count - 1).filter { labels[$0 + 1] != -100 }
-    return tape.linearCrossEntropy(
-      tape.selectRows(hidden(ids, tape, modalities: modalities), rows), head: model.head,
+    return model.crossEntropy(
+      tape.selectRows(hidden(ids, tape, modalities: modalities), rows),
       targets: rows.map { labels[$0 + 1] },
-      weights: Array(repeating: 1 / Float(rows.count), count: rows.count)
+      weights: Array(repeating: 1 / Float(rows.count), count: rows.count), tape
     ).loss
   }
 

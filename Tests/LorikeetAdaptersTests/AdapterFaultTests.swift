@@ -119,7 +119,6 @@ import Testing
       (["use_dora": true, "lora_bias": true], "use_dora and lora_bias cannot both be set"),
       (["target_modules": ["q_proj", "norm"]], "target_modules matches model.norm"),
       (["target_modules": ["embed_tokens"], "use_dora": true], "use_dora cannot be used on the"),
-      (["trainable_token_indices": [1, 2]], "tied to its embeddings"),
       (["trainable_token_indices": ["lm_head": [1]]], "only a list for embed_tokens"),
       (["peft_type": "IA3"], "feedforward_modules is missing"),
       (

@@ -641,8 +641,8 @@ def adapted_outputs(adapted, inputs):
     return output, expected
 
 
-def llama_adapter(case, base=None, tied=None, **settings):
-    tied = case.seed % 2 == 1 if tied is None else tied
+def llama_adapter(case, base=None, **settings):
+    tied = case.seed % 2 == 1
     config = llama_config(case, 4, 2, 8, 24, tied, **(base or {}))
     adapted = adapt(case, fill(case, transformers.LlamaForCausalLM(config)), **settings)
     ids = case.tokens(12, config.vocab_size)
@@ -830,7 +830,7 @@ ADAPTERS = {
         case, target_modules=["q_proj", "embed_tokens"], use_rslora=True
     ),
     "lora-tokens": lambda case: llama_adapter(
-        case, tied=False, target_modules=["v_proj"], trainable_token_indices=list(range(3, 60, 2))
+        case, target_modules=["v_proj"], trainable_token_indices=list(range(3, 60, 2))
     ),
     "dora": lambda case: llama_adapter(
         case,
