@@ -5,8 +5,8 @@ protocol Normalizer: Sendable {
   func normalize(_ text: [UInt8]) -> [UInt8]
 }
 
-/// Leaves characters out, which to the reference library is not the same as putting nothing in their
-/// place.
+/// Leaves characters out, which to the reference library is not the same as putting nothing in
+/// their place.
 protocol FilteringNormalizer: Normalizer {}
 
 extension Normalizer {
