@@ -86,8 +86,9 @@ package enum Quantisation {
     for i in 0..<32 {
       // Halves away from 0; what is not a number becomes 0.
       let value = x[i] * factor
-      let size = Int32(min(abs(value), 127))
-      let rounded = size + (abs(value) - Float(size) >= 0.5 ? 1 : 0)
+      let magnitude = value.isNaN ? 0 : min(abs(value), 127)
+      let size = Int32(magnitude)
+      let rounded = size + (magnitude - Float(size) >= 0.5 ? 1 : 0)
       let q = Int8(truncatingIfNeeded: min(rounded, 127))
       output.storeBytes(of: value < 0 ? -q : q, toByteOffset: 2 + i, as: Int8.self)
     }
@@ -119,9 +120,13 @@ package enum Quantisation {
     nibbles(output + 4) { (x[$0] - least) * factor + 0.5 }
   }
 
-  /// 32 numbers, cut to 0 ... 15: the first 16 in low halves of bytes, the others in high ones.
+  /// 32 numbers, cut to 0 ... 15: the first 16 in low halves of bytes, the others in high ones. What is
+  /// not a number becomes 0.
   private static func nibbles(_ output: UnsafeMutableRawPointer, _ value: (Int) -> Float) {
-    func four(_ index: Int) -> UInt8 { UInt8(max(0, min(15, value(index)))) }
+    func four(_ index: Int) -> UInt8 {
+      let value = value(index)
+      return value > 0 ? UInt8(min(value, 15)) : 0
+    }
     for i in 0..<16 {
       output.storeBytes(of: four(i) | four(16 + i) << 4, toByteOffset: i, as: UInt8.self)
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 public import LorikeetLayers
+internal import LorikeetTensors
 internal import LorikeetTextDecoders
 public import LorikeetVisionEncoders
+internal import Synchronization
 
 /// A model of any kind that a directory may hold.
 public enum LoadedModel {
@@ -35,6 +38,28 @@ public struct ModelDirectory: Sendable {
   /// - Parameter strict: whether tensors that are missing, unexpected or misshapen are an error.
   /// - Throws: `CheckpointError` or `ConfigurationError` naming the file and the cause.
   public func load(strict: Bool = true) throws -> LoadedModel {
+    let model = try open(strict: strict)
+    try requireFinite(model.index)
+    return model
+  }
+
+  /// Weights that are not numbers would only show in what the model says.
+  private func requireFinite(_ index: ModuleIndex) throws(CheckpointError) {
+    let weights = index.parameters.map { ($0.name, $0.stored) }
+    let spoiled = Atomic<Int>(-1)
+    parallelRows(weights.count, grain: 1) { chosen in
+      for place in chosen where !weights[place].1.isFinite {
+        spoiled.store(place, ordering: .relaxed)
+      }
+    }
+    let place = spoiled.load(ordering: .relaxed)
+    guard place < 0 else {
+      throw .malformed(
+        path: path, tensor: weights[place].0, reason: "holds values that are not finite")
+    }
+  }
+
+  private func open(strict: Bool) throws -> LoadedModel {
     let type = try JSONFile.decode(ModelType.self, from: configurationPath).name
     if VisionLanguageConfiguration.families.modelTypes.contains(type) {
       return .language(try loadVisionLanguage(strict: strict))

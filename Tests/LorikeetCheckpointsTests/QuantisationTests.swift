@@ -75,4 +75,16 @@ import Testing
     let none = StoredTensor(Tensor(repeating: 1, [0, 64])).converted(to: .q4_1)
     #expect(none.bytes.isEmpty && none.tensor().values.isEmpty)
   }
+
+  @Test func noValueIsTooMuchForAQuantiser() {
+    let extremes: [Float] = [
+      .nan, .infinity, -.infinity, .greatestFiniteMagnitude, -.greatestFiniteMagnitude,
+      .leastNonzeroMagnitude, -0.0, 0, 1,
+    ]
+    let values = (0..<256).map { extremes[($0 * $0 + $0 / 32) % extremes.count] }
+    for type in Quantisation.types {
+      let stored = StoredTensor(Tensor(values, [2, 128])).converted(to: type)
+      #expect(stored.tensor().count == 256)
+    }
+  }
 }
