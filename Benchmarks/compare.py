@@ -84,7 +84,7 @@ def works(model, pictures, picture):
     types = {"F32": "float32", "F16": "float16", "Q8_0": "q8_0", "Q4_0": "q4_0", "Q4_1": "q4_1"}
     for kind, dtype in types.items():
         own = ["decode", "--model", model, "--base-dtype", dtype]
-        llama = ["llama_cpp.py", "--model", model, "--type", kind, "--work", str(WORK)]
+        llama = ["llama.py", "--model", model, "--type", kind, "--work", str(WORK)]
         result += [
             Work(f"llama-prefill-{kind}", f"prefill of 288 tokens, {kind}", "llama.cpp",
                  Side(llama, "prefill"), Side(own, "prefill"), ["llama_cpp"]),

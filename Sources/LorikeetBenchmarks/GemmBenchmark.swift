@@ -133,7 +133,7 @@ package struct GemmBenchmark {
     let load = ProcessorLoad()
     for round in 0..<repetitions.warmUp + repetitions.count {
       // Threads of OpenBLAS wait busily for a while after their work.
-      if threads > 1 { Thread.sleep(forTimeInterval: 0.05) }
+      if threads > 1 { Thread.sleep(forTimeInterval: 0.3) }
       let first = Repetitions.seconds { for _ in 0..<ownCount { ours() } } / Double(ownCount)
       let second = Repetitions.seconds { for _ in 0..<otherCount { theirs() } } / Double(otherCount)
       guard round >= repetitions.warmUp else { continue }

@@ -5,10 +5,10 @@ public import LorikeetTensors
 extension StoredTensor {
   /// Whether no value is NaN or infinite; in block formats, whether no scale is. Reads every byte.
   public var isFinite: Bool {
-    withBytes { bytes in
+    if dtype == .float32 { return Kernels.isFinite(tensor()) }
+    return withBytes { bytes in
       switch dtype {
       case .float64: allFinite(bytes, exponent: 0x7FF0_0000_0000_0000 as UInt64)
-      case .float32: allFinite(bytes, exponent: 0x7F80_0000 as UInt32)
       case .float16: allFinite(bytes, exponent: 0x7C00 as UInt16)
       case .bfloat16: allFinite(bytes, exponent: 0x7F80 as UInt16)
       case .q8_0, .q4_0, .q4_1:
@@ -23,7 +23,7 @@ extension StoredTensor {
         stride(from: 0, to: bytes.count, by: dtype.blockBytes).allSatisfy { block in
           bytes.loadUnaligned(fromByteOffset: block, as: Float.self).isFinite
         }
-      case .int64, .int32, .int16, .int8, .uint8, .bool: true
+      case .float32, .int64, .int32, .int16, .int8, .uint8, .bool: true
       }
     }
   }
@@ -35,10 +35,13 @@ private func allFinite<Bits: FixedWidthInteger & BitwiseCopyable>(
   _ bytes: UnsafeRawBufferPointer, exponent: Bits
 ) -> Bool {
   let size = MemoryLayout<Bits>.size
-  for start in stride(from: 0, to: bytes.count, by: size * 4096) {
+  let count = bytes.count / size
+  for start in stride(from: 0, to: count, by: 4096) {
+    let block = UnsafeRawBufferPointer(
+      rebasing: bytes[start * size..<min(start + 4096, count) * size])
     var bad: Bits = 0
-    for offset in stride(from: start, to: min(start + size * 4096, bytes.count), by: size) {
-      let bits = bytes.loadUnaligned(fromByteOffset: offset, as: Bits.self)
+    for index in 0..<block.count / size {
+      let bits = block.loadUnaligned(fromByteOffset: index &* size, as: Bits.self)
       bad |= bits & exponent == exponent ? 1 : 0
     }
     if bad != 0 { return false }

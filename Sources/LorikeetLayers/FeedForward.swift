@@ -30,7 +30,8 @@ public struct GatedFeedForward {
     let gated: Variable
     switch projections {
     case .separate(let gate, let up):
-      gated = tape.gated(activation, gate: gate(x, context), up: up(x, context))
+      let both = Linear.each([gate, up], x, context)
+      gated = tape.gated(activation, gate: both[0], up: both[1])
     case .fused(let layer):
       let (both, inner) = (layer(x, context), layer.outputs / 2)
       gated = tape.gated(

@@ -30,6 +30,24 @@ public final class Linear {
     for adapter in adapters { y = adapter.apply(to: y, input: x, context) }
     return y
   }
+
+  /// The outputs of several layers for the same input, computed together where that is faster: one
+  /// row with several weights takes as long as reading them, without a pause between.
+  ///
+  /// - Parameter x: `[rows, in]`.
+  /// - Returns: `[rows, out]` for each layer.
+  static func each(
+    _ layers: [Linear], _ x: Variable, _ context: ForwardContext
+  ) -> [Variable] {
+    let isOne =
+      !context.tape.isRecording
+      && layers.allSatisfy { $0.adapters.allSatisfy { $0.prepare(x, context) === x } }
+    guard isOne else { return layers.map { $0(x, context) } }
+    let outputs = context.tape.linear(x, layers.map { ($0.weight, $0.bias) })
+    return zip(layers, outputs).map { layer, output in
+      layer.adapters.reduce(output) { $1.apply(to: $0, input: x, context) }
+    }
+  }
 }
 
 /// What plugs into a linear layer.

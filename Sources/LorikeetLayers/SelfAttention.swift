@@ -69,7 +69,8 @@ public struct SelfAttention {
   ) -> (query: Variable, key: Variable, value: Variable) {
     switch projections {
     case .separate(let query, let key, let value):
-      return (query(x, context), key(x, context), value(x, context))
+      let all = Linear.each([query, key, value], x, context)
+      return (all[0], all[1], all[2])
     case .fused(let layer):
       let all = layer(x, context)
       let (queries, keys) = (shape.heads * shape.headWidth, shape.keyHeads * shape.headWidth)

@@ -24,10 +24,12 @@ enum ThinProduct {
     _ x: UnsafePointer<Float>, ldx: Int, stored w: StoredMatrix, transposed: Bool,
     into y: UnsafeMutablePointer<Float>, ldy: Int, m: Int, alpha: Float, beta: Float
   ) -> Bool {
-    guard let format = w.dtype.kernelFormat else { return false }
-    run(
-      x, ldx, (w.bytes, format, w.dtype), rows: w.rows, columns: w.columns, stride: w.rowBytes,
-      transposed: transposed, into: y, ldy, m, alpha, beta)
+    guard let weight = Weight(w) else { return false }
+    if transposed {
+      forward(x, ldx, [weight], into: [(y, ldy)], m, alpha, beta)
+    } else {
+      backward(x, ldx, weight, into: (y, ldy), m, alpha, beta)
+    }
     return true
   }
 
@@ -37,49 +39,110 @@ enum ThinProduct {
     into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int, alpha: Float,
     beta: Float
   ) {
-    run(
-      a, lda, (UnsafeRawPointer(b), LK_F32, .float32), rows: transposed ? n : k,
-      columns: transposed ? k : n, stride: ldb * 4, transposed: transposed, into: c, ldc, m, alpha,
-      beta)
+    let weight = Weight(b, stride: ldb, rows: transposed ? n : k, columns: transposed ? k : n)
+    if transposed {
+      forward(a, lda, [weight], into: [(c, ldc)], m, alpha, beta)
+    } else {
+      backward(a, lda, weight, into: (c, ldc), m, alpha, beta)
+    }
   }
 
-  private static func run(
-    _ x: UnsafePointer<Float>, _ ldx: Int, _ w: (UnsafeRawPointer, lk_format, DType), rows: Int,
-    columns: Int, stride: Int, transposed: Bool, into y: UnsafeMutablePointer<Float>, _ ldy: Int,
-    _ m: Int, _ alpha: Float, _ beta: Float
-  ) {
-    let (base, format, dtype) = w
-    let block = dtype.blockElements
-    // Each task owns columns of y: rows of W, or whole blocks of its columns, by cache lines.
-    let unit = transposed ? 4 : max(block, 32)
-    let units = ((transposed ? rows : columns) + unit - 1) / unit
-    let pieces = min(units, tasks(values: rows * columns, bytes: rows * stride, m: m))
-    guard pieces > 1 else {
-      lk_thin(
-        format, transposed ? 1 : 0, m, rows, columns, alpha, x, ldx, base, stride, beta, y, ldy)
-      return
+  /// X W^T for several weights at once: a thread that is done with its part of one goes on to the
+  /// next, and none waits for the others in between.
+  ///
+  /// - Parameter outputs: `[m, weight.rows]` each, without gaps.
+  /// - Returns: false, and does nothing, where this is not the fastest way for all of them.
+  static func run(
+    _ x: UnsafePointer<Float>, ldx: Int, stored weights: [StoredMatrix],
+    into outputs: [UnsafeMutablePointer<Float>], m: Int
+  ) -> Bool {
+    let known = weights.compactMap { m <= mostRows(transposed: true, $0.dtype) ? Weight($0) : nil }
+    guard known.count == weights.count else { return false }
+    for weight in known { WorkCounter.addProduct(m: m, n: weight.rows, k: weight.columns) }
+    forward(x, ldx, known, into: zip(outputs, known).map { ($0, $1.rows) }, m, 1, 0)
+    return true
+  }
+
+  private struct Weight {
+    let bytes: UnsafeRawPointer
+    let format: lk_format
+    let dtype: DType
+    let rows: Int
+    let columns: Int
+    /// Bytes from row to row.
+    let stride: Int
+
+    init?(_ matrix: StoredMatrix) {
+      guard let format = matrix.dtype.kernelFormat else { return nil }
+      self.format = format
+      (bytes, dtype, stride) = (matrix.bytes, matrix.dtype, matrix.rowBytes)
+      (rows, columns) = (matrix.rows, matrix.columns)
     }
-    nonisolated(unsafe) let (x, y, bytes) = (x, y, base)
+
+    init(_ values: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int) {
+      (bytes, format, dtype) = (UnsafeRawPointer(values), LK_F32, .float32)
+      (self.rows, self.columns, self.stride) = (rows, columns, stride * 4)
+    }
+  }
+
+  private typealias Output = (values: UnsafeMutablePointer<Float>, stride: Int)
+
+  /// Y = alpha X W^T + beta Y for each weight. Each task owns rows of the weights, four by four,
+  /// which are counted through all of them.
+  private static func forward(
+    _ x: UnsafePointer<Float>, _ ldx: Int, _ weights: [Weight], into outputs: [Output], _ m: Int,
+    _ alpha: Float, _ beta: Float
+  ) {
+    let unit = 4
+    let units = weights.reduce(0) { $0 + ($1.rows + unit - 1) / unit }
+    let pieces = min(units, tasks(weights, m: m))
+    nonisolated(unsafe) let (x, weights, outputs) = (x, weights, outputs)
     ThreadPool.shared.run(pieces) { piece in
       let part = ThreadPool.part(piece, of: pieces, count: units)
-      let start = part.lowerBound * unit
-      if transposed {
+      var first = 0
+      for (weight, y) in zip(weights, outputs) {
+        let count = (weight.rows + unit - 1) / unit
+        let own = part.clamped(to: first..<first + count)
+        first += count
+        guard !own.isEmpty else { continue }
+        let start = (own.lowerBound - first + count) * unit
+        let end = min((own.upperBound - first + count) * unit, weight.rows)
         lk_thin(
-          format, 1, m, min(part.upperBound * unit, rows) - start, columns, alpha, x, ldx,
-          bytes + start * stride, stride, beta, y + start, ldy)
-      } else {
-        lk_thin(
-          format, 0, m, rows, min(part.upperBound * unit, columns) - start, alpha, x, ldx,
-          bytes + start / block * dtype.blockBytes, stride, beta, y + start, ldy)
+          weight.format, 1, m, end - start, weight.columns, alpha, x, ldx,
+          weight.bytes + start * weight.stride, weight.stride, beta, y.values + start, y.stride)
       }
     }
   }
 
-  /// Into how many tasks a product is cut.
-  private static func tasks(values: Int, bytes: Int, m: Int) -> Int {
+  /// Y = alpha X W + beta Y. Each task owns whole blocks of columns, by cache lines.
+  private static func backward(
+    _ x: UnsafePointer<Float>, _ ldx: Int, _ weight: Weight, into y: Output, _ m: Int,
+    _ alpha: Float, _ beta: Float
+  ) {
+    let block = weight.dtype.blockElements
+    let unit = max(block, 32)
+    let units = (weight.columns + unit - 1) / unit
+    let pieces = min(units, tasks([weight], m: m))
+    nonisolated(unsafe) let (x, y, weight) = (x, y, weight)
+    ThreadPool.shared.run(pieces) { piece in
+      let part = ThreadPool.part(piece, of: pieces, count: units)
+      let start = part.lowerBound * unit
+      lk_thin(
+        weight.format, 0, m, weight.rows, min(part.upperBound * unit, weight.columns) - start,
+        alpha, x, ldx, weight.bytes + start / block * weight.dtype.blockBytes, weight.stride, beta,
+        y.values + start, y.stride)
+    }
+  }
+
+  /// Into how many tasks products are cut.
+  private static func tasks(_ weights: [Weight], m: Int) -> Int {
     let threads = ThreadPool.shared.threads
     // Microseconds in one thread, at 25 bytes or 30 values a nanosecond; a task is worth 2 of them.
-    let time = max(Double(bytes) / 25e3, Double(values) * Double((m + 1) / 2) / 30e3)
+    let time = weights.reduce(0.0) { sum, weight in
+      let values = Double(weight.rows * weight.columns)
+      return sum
+        + max(Double(weight.rows * weight.stride) / 25e3, values * Double((m + 1) / 2) / 30e3)
+    }
     // Longer products get more tasks, so that a thread that was held up is helped out.
     return max(
       1, min(Int(min(time / 2, 1e6)), time > 400 ? 4 * threads : time > 40 ? 2 * threads : threads))

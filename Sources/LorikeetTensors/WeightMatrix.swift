@@ -65,6 +65,41 @@ public struct WeightMatrix: Sendable {
     }
   }
 
+  /// `multiply` of one x with several weights; for few rows they are one pass, without a pause between.
+  package static func multiply(_ x: Tensor, by weights: [WeightMatrix]) -> [Tensor] {
+    let matrices = weights.compactMap(\.matrix)
+    guard matrices.count == weights.count, weights.allSatisfy({ $0.inputs == x.width }) else {
+      return weights.map { $0.multiply(x) }
+    }
+    let rows = x.rows
+    let results = weights.map { Storage(byteCount: rows * $0.outputs * 4) }
+    let isDone = withExtendedLifetime(weights) {
+      x.withPointer {
+        ThinProduct.run(
+          $0, ldx: x.width, stored: matrices,
+          into: results.map { $0.base.assumingMemoryBound(to: Float.self) }, m: rows)
+      }
+    }
+    guard isDone else { return weights.map { $0.multiply(x) } }
+    return zip(results, weights).map {
+      Tensor(shape: [rows, $1.outputs], storage: $0, offset: 0)
+    }
+  }
+
+  /// The matrix where it lies, which holds as long as `self` does; nil if its rows end inside blocks.
+  private var matrix: StoredMatrix? {
+    switch content {
+    case .dense(let tensor):
+      return tensor.withPointer {
+        StoredMatrix(UnsafeRawPointer($0), .float32, rows: outputs, columns: inputs)
+      }
+    case .stored(let stored):
+      guard stored.dtype.byteCount(elements: inputs) != nil else { return nil }
+      return StoredMatrix(
+        stored.storage.base + stored.bytes.lowerBound, stored.dtype, rows: outputs, columns: inputs)
+    }
+  }
+
   /// g W: `[rows, out]` to `[rows, in]`.
   package func multiplyTransposed(_ g: Tensor) -> Tensor {
     precondition(g.width == outputs, "WeightMatrix.multiplyTransposed: \(g.shape) by \(shape)")

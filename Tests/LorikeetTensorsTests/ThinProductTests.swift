@@ -100,6 +100,26 @@ import Testing
     let worst = zip(whole, split).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
     #expect(worst <= largest * 1e-5)
   }
+
+  /// Several weights at once, of different heights, by rows few and many.
+  @Test(arguments: formats, [1, 3, 40]) func weightsTogetherGiveWhatEachGives(dtype: DType, m: Int)
+  {
+    var generator = SplitMix(seed: 23)
+    let columns = 192
+    let x = Tensor((0..<m * columns).map { _ in generator.unit() - 0.5 }, [m, columns])
+    let weights = [130, 0, 1, 64, 577].map { rows in
+      let bytes = StoredBytes.random(dtype, rows * columns, &generator)
+      return WeightMatrix(
+        StoredTensor(
+          dtype: dtype, shape: [rows, columns],
+          storage: bytes.withUnsafeBytes { Storage(copying: $0) }, bytes: 0..<bytes.count))
+    }
+    let together = WeightMatrix.multiply(x, by: weights)
+    #expect(together.map(\.shape) == weights.map { [m, $0.outputs] })
+    for (found, weight) in zip(together, weights) {
+      #expect(found.values == weight.multiply(x).values)
+    }
+  }
 }
 
 /// Weights of every stored type, for tests.

@@ -14,12 +14,34 @@ extension Tape {
     let matrix = weight.matrix
     precondition(
       x.value.width == matrix.inputs, "linear \(weight.name): \(x.shape) by \(weight.shape)^T")
-    var y = matrix.multiply(x.value)
+    return linear(x, weight, matrix, bias: bias, product: matrix.multiply(x.value))
+  }
+
+  /// `linear` of one x with several layers.
+  package func linear(
+    _ x: Variable, _ layers: [(weight: Parameter, bias: Parameter?)]
+  ) -> [Variable] {
+    let matrices = layers.map(\.weight.matrix)
+    for (matrix, layer) in zip(matrices, layers) {
+      precondition(
+        x.value.width == matrix.inputs,
+        "linear \(layer.weight.name): \(x.shape) by \(layer.weight.shape)^T")
+    }
+    let products = WeightMatrix.multiply(x.value, by: matrices)
+    return layers.indices.map {
+      linear(x, layers[$0].weight, matrices[$0], bias: layers[$0].bias, product: products[$0])
+    }
+  }
+
+  private func linear(
+    _ x: Variable, _ weight: Parameter, _ matrix: WeightMatrix, bias: Parameter?, product: Tensor
+  ) -> Variable {
+    var y = product
     if let bias { Kernels.addBias(bias.variable.value, to: &y) }
     let weightVariable = weight.isTrainable ? weight.variable : nil
     let biasVariable = bias?.isTrainable == true ? bias?.variable : nil
     let input = weightVariable == nil ? nil : x.value
-    return output(y, from: [x, weightVariable, biasVariable]) { g in
+    return output(y, from: [x, weightVariable, biasVariable], function: "linear") { g in
       // y = x W^T + b: dx = g W, dW = g^T x, db = sum of rows of g
       if x.requiresGradient {
         x.updateGradient(whole: true) { dx, isFresh in
