@@ -92,7 +92,7 @@ package struct BenchmarkModel: Sendable {
         configuration,
         .init(
           encoder: .repeating(seed: 0), projector: .repeating(seed: 1),
-          decoder: .repeating(seed: 2)), path: description)
+          decoder: .repeating(seed: 2, as: baseType?.dtype)), path: description)
       // Token ids are drawn; there are no words.
       let tokenizer = try Tokenizer(
         json: Array(#"{"model": {"type": "BPE", "vocab": {}, "merges": []}}"#.utf8))

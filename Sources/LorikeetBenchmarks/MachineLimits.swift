@@ -97,7 +97,7 @@ package struct MachineLimits: Sendable {
   }
 
   private static var processorName: String {
-    let lines = ProcessFile.read("/proc/cpuinfo")?.split(separator: "\n") ?? []
+    let lines = SystemFile.read("/proc/cpuinfo")?.split(separator: "\n") ?? []
     let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last
     return name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
   }

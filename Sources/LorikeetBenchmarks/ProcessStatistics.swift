@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import LorikeetTensors
 
 /// The memory that the process has resident, its mapped weights among it, as Linux counts it.
 package enum PeakMemory {
@@ -13,7 +14,7 @@ package enum PeakMemory {
 
   /// The most bytes that were resident since the last reset; nil where it is not known.
   package static var bytes: Int? {
-    guard let text = ProcessFile.read("/proc/self/status") else { return nil }
+    guard let text = SystemFile.read("/proc/self/status") else { return nil }
     let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     let number = line?.split(separator: " ", omittingEmptySubsequences: true).dropFirst().first
     return number.flatMap { Int($0) }.map { $0 * 1024 }
@@ -36,7 +37,7 @@ struct ProcessorLoad {
   }
 
   private static func busySeconds() -> Double? {
-    guard let text = ProcessFile.read("/proc/stat"), let line = text.split(separator: "\n").first
+    guard let text = SystemFile.read("/proc/stat"), let line = text.split(separator: "\n").first
     else { return nil }
     // user nice system idle iowait irq softirq steal
     let numbers = line.split(separator: " ").dropFirst().prefix(8).compactMap { Double($0) }
@@ -48,15 +49,5 @@ struct ProcessorLoad {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-  }
-}
-
-/// Files of /proc, whose size is not known before they are read.
-enum ProcessFile {
-  static func read(_ path: String) -> String? {
-    guard let file = FileHandle(forReadingAtPath: path) else { return nil }
-    defer { try? file.close() }
-    guard let data = try? file.readToEnd() else { return nil }
-    return String(decoding: data, as: UTF8.self)
   }
 }

@@ -87,6 +87,8 @@ package struct TrainBenchmark {
     pruning = try options.prune.map { try PruningSpecification($0) }
     pipeline.pruning = pruning
     setup = try TrainingSetup(recipe, pipeline, path: "bench train")
+    try StepMemory(pipeline, setup, recipe, isCached: options.cachesFeatures).require(
+      rows: rows, visualTokens: options.visualTokens, batch: options.batch, path: model.description)
     step = TrainingStep(recipe, pipeline, setup.groups)
     profiler = options.profiles ? Profiler(section: "encoder") : nil
     step.profiler = profiler

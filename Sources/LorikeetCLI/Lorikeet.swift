@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Lorikeet
+import Synchronization
 
 // The command `lorikeet`: argument parsing and printing, nothing else. A subcommand is one file in
 // Commands/ and one line in the list below; Support/ holds what they share.
@@ -31,8 +32,8 @@ struct LorikeetTool: ParsableCommand {
     ])
 
   static func main() {
-    Memory.keepFreedBlocks()
     StandardOutput.ignoreClosedPipes()
+    Memory.whenExhausted.withLock { $0 = { Failure.exit(ExhaustedMemory(bytes: $0)) } }
     do {
       var command = try parseAsRoot()
       try command.run()

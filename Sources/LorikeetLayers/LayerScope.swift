@@ -25,8 +25,9 @@ public struct LayerScope {
     /// New weights, drawn from a seed and the parameter's name.
     case random(seed: UInt64)
     /// New weights of the right spread, some numbers over and over: for measuring large models, whose
-    /// numbers take long to draw.
-    case repeating(seed: UInt64)
+    /// numbers take long to draw. Matrices are of a stored type from the start if one is given and
+    /// their rows fit its blocks, so that a large model never stands in memory as float32.
+    case repeating(seed: UInt64, as: DType? = nil)
   }
 
   public let index: ModuleIndex
@@ -108,11 +109,14 @@ public struct LayerScope {
     case .random(let seed):
       var stream = RandomStream.derive(seed: seed, label: storedName)
       parameter = Parameter(name: storedName, initial.tensor(shape, &stream))
-    case .repeating(let seed):
+    case .repeating(let seed, let dtype):
       var stream = RandomStream.derive(seed: seed, label: storedName)
       // A prime, so that rows of usual widths differ.
       let block = initial.tensor([min(shape.count, 65_537)], &stream)
       parameter = Parameter(name: storedName, Self.repeated(block, shape))
+      if let dtype, shape.rank == 2, parameter.stored.canConvert(to: dtype) {
+        parameter.store(as: dtype)
+      }
     }
     index.enter(parameter, modulePath: Self.join(modulePath, name))
     return parameter

@@ -19,7 +19,10 @@ public final class Storage: @unchecked Sendable {
 
   /// Memory of its own, 64-byte aligned, not initialised.
   package init(byteCount: Int) {
-    base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+    base =
+      byteCount >= BlockPool.least
+      ? BlockPool.shared.allocate(byteCount)
+      : UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
     self.byteCount = byteCount
     isWritable = true
     owner = nil
@@ -32,7 +35,14 @@ public final class Storage: @unchecked Sendable {
     self.owner = owner
   }
 
-  deinit { if owner == nil { base.deallocate() } }
+  deinit {
+    guard owner == nil else { return }
+    if byteCount >= BlockPool.least {
+      BlockPool.shared.deallocate(base, byteCount)
+    } else {
+      base.deallocate()
+    }
+  }
 
   /// Copies bytes into memory of its own.
   public convenience init(copying bytes: UnsafeRawBufferPointer) {

@@ -97,6 +97,16 @@ public struct ExampleSource {
     return (example.hasImage ? visualTokens : 0) + letters / 4 + 8
   }
 
+  /// About how many rows the longest example has.
+  func mostRows(visualTokens: Int) -> Int {
+    samples.indices.reduce(0) { most, index in
+      tasks(samples[index]).reduce(most) {
+        let whole = example(index, $1.task, view: 0, lost: (false, false))
+        return max($0, expectedRows(whole, visualTokens: visualTokens))
+      }
+    }
+  }
+
   /// The prompt and answer of an example.
   ///
   /// - Parameter features: of the example's picture; nil stands for a missing one.

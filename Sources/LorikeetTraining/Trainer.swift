@@ -109,6 +109,9 @@ public final class Trainer {
     }
     self.training = training
     visualTokens = training.pictures.first().map { pipeline.expectedVisualTokens($0.shape) } ?? 0
+    try StepMemory(pipeline, setup, recipe, isCached: caches).require(
+      rows: training.examples.mostRows(visualTokens: visualTokens), visualTokens: visualTokens,
+      batch: recipe.perDeviceTrainBatchSize, path: source)
     validation = try part("validation", views: 1)
     if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches {
       pipeline.model.vision?.projector.normalisation = FeatureNormalisation(training.pictures.all)

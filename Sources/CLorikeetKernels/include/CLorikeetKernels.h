@@ -9,7 +9,6 @@
 #include "lk_elementwise.h"
 #include "lk_gemm.h"
 #include "lk_machine_limits.h"
-#include "lk_memory.h"
 #include "lk_instruction_set.h"
 
 #endif

@@ -52,3 +52,10 @@ enum Failure {
       ? String(quoted[1]) : "lorikeet --help"
   }
 }
+
+/// The system has no room for a tensor.
+struct ExhaustedMemory: Error, CustomStringConvertible {
+  let bytes: Int
+
+  var description: String { "memory: there is no room for a tensor of \(bytes) bytes" }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LorikeetLayers
+internal import LorikeetTensors
+internal import LorikeetTextDecoders
+internal import LorikeetVisionEncoders
+package import LorikeetVisionLanguage
+
+/// About how much memory a training step takes beyond the model itself.
+///
+/// What a group of samples keeps for its gradients grows with its rows; the step's other samples
+/// follow in groups of their own. The factors are measured: `lorikeet bench train --sweep tokens`.
+package struct StepMemory {
+  /// Bytes that stay from step to step: gradients and the optimiser's two moments, and the program.
+  package let constant: Int
+  /// Bytes for each row in the decoder.
+  package let decoderRow: Int
+  /// Bytes for each visual token in the encoder, 0 if its features come from a cache.
+  package let encoderRow: Int
+
+  /// - Parameter isCached: whether pictures went through the encoder before.
+  package init(
+    _ pipeline: Pipeline, _ setup: TrainingSetup, _ recipe: TrainingRecipe, isCached: Bool
+  ) {
+    let index = pipeline.model.index
+    func outputs(_ part: ModelPart) -> Int {
+      index.linears.reduce(0) { $0 + (ModelPart(path: $1.name) == part ? $1.outputs : 0) }
+    }
+    constant = setup.count * 12 + 64 << 20
+    let decoder = outputs(.decoder)
+    let layers = max(pipeline.model.decoder.layerCount, 1)
+    // The outputs of linear layers, and half as much in between and in the gradients on their way.
+    decoderRow =
+      recipe.gradientCheckpointing
+      ? 4 * layers * pipeline.model.decoder.width + 6 * decoder / layers : 6 * decoder
+    let encoder = isCached ? 0 : outputs(.encoder)
+    let blocks = max(pipeline.model.vision?.encoder.layerCount ?? 1, 1)
+    encoderRow = recipe.training(of: .encoder) == .frozen ? 6 * encoder / blocks : 6 * encoder
+  }
+
+  /// Bytes of a step on samples of these rows, of which so many are visual tokens.
+  package func bytes(rows: Int, visualTokens: Int, batch: Int) -> Int {
+    let groups = TrainingStep.groups(Array(repeating: rows, count: batch))
+    let most = groups.map(\.count).max() ?? 0
+    return constant + most * (rows * decoderRow + visualTokens * encoderRow)
+  }
+
+  /// - Parameters:
+  ///   - rows: of the longest sample in the decoder, `visualTokens` among them.
+  ///   - available: bytes; nil where they are not known.
+  /// - Throws: `TrainingError.recipe` if a step needs more memory than there is, with the batch that
+  ///   would fit.
+  package func require(
+    rows: Int, visualTokens: Int, batch: Int, path: String, available: Int? = Memory.available
+  ) throws {
+    guard let available else { return }
+    let needed = bytes(rows: rows, visualTokens: visualTokens, batch: batch)
+    guard needed > available else { return }
+    let fitting = (1..<max(batch, 1)).last {
+      bytes(rows: rows, visualTokens: visualTokens, batch: $0) <= available
+    }
+    let row = decoderRow + (rows > 0 ? visualTokens * encoderRow / rows : 0)
+    let most = max(0, available - constant) / max(row, 1)
+    throw TrainingError.recipe(
+      path: path,
+      reason: "per_device_train_batch_size: a step on samples of up to \(rows) tokens needs about "
+        + "\(Self.gibibytes(needed)), and \(Self.gibibytes(available)) are available; "
+        + (fitting.map { "a batch of \($0) would fit" }
+          ?? "samples of \(most) tokens would fit (prune, or set gradient_checkpointing: true)"))
+  }
+
+  private static func gibibytes(_ bytes: Int) -> String {
+    let tenths = (bytes * 10 + 1 << 29) >> 30
+    return "\(tenths / 10).\(tenths % 10) GiB"
+  }
+}

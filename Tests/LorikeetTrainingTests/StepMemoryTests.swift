@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LorikeetTestSupport
+import LorikeetTraining
+import LorikeetVisionLanguage
+import Testing
+
+@Suite struct StepMemoryTests {
+  private func memory(_ changes: [String] = [], isCached: Bool = true) throws -> StepMemory {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      let recipe = try TrainingRecipe(path: nil, changes: ["model=\(setup.model)"] + changes)
+      let pipeline = try Pipeline(model: setup.model)
+      return StepMemory(
+        pipeline, try TrainingSetup(recipe, pipeline, path: "recipe"), recipe, isCached: isCached)
+    }
+  }
+
+  @Test func theEncoderCountsWhereItRuns() throws {
+    let (cached, frozen) = (try memory(), try memory(isCached: false))
+    let trained = try memory(["encoder.train=lora"], isCached: false)
+    #expect(cached.encoderRow == 0)
+    #expect(0 < frozen.encoderRow && frozen.encoderRow < trained.encoderRow)
+  }
+
+  @Test func checkpointingTakesLess() throws {
+    #expect(try memory(["gradient_checkpointing=true"]).decoderRow < memory().decoderRow)
+  }
+
+  @Test func aBatchThatDoesNotFitIsRefusedWithOneThatDoes() throws {
+    let memory = try memory()
+    // 4 samples of 100 rows go together; two of them fit.
+    let two = memory.bytes(rows: 100, visualTokens: 0, batch: 2)
+    func refusal(_ available: Int?) -> String? {
+      do {
+        try memory.require(
+          rows: 100, visualTokens: 0, batch: 4, path: "model", available: available)
+        return nil
+      } catch { return "\(error)" }
+    }
+    #expect(refusal(nil) == nil)
+    #expect(refusal(memory.bytes(rows: 100, visualTokens: 0, batch: 4)) == nil)
+    #expect(try #require(refusal(two)).hasSuffix("a batch of 2 would fit"))
+    let half = memory.constant + 50 * memory.decoderRow
+    #expect(try #require(refusal(half)).contains("samples of 50 tokens would fit"))
+  }
+
+  /// Far more rows than any machine has room for.
+  @Test func theSystemIsAsked() throws {
+    #expect(throws: TrainingError.self) {
+      try memory().require(rows: 1 << 40, visualTokens: 0, batch: 1, path: "model")
+    }
+  }
+}
