@@ -67,7 +67,7 @@ struct GGUFExportTests {
       let file = try GGUFFile(path: path)
       #expect(try file.string("general.architecture") == "llama")
       #expect(try file.integer("llama.attention.head_count_kv") == 2)
-      let vocabulary = merged["language_model.lm_head.weight"]?.shape[0]
+      let vocabulary = merged["language_model.model.embed_tokens.weight"]?.shape[0]
       #expect(try file.strings("tokenizer.ggml.tokens")?.count == vocabulary)
       var expected: Set<String> = []
       var types: Set<String> = []

@@ -83,7 +83,7 @@ struct Inspect: WorkingCommand {
       return "    \(group.pattern): \(group.count)\(layers)"
     }
     if !attachment.replaced.isEmpty {
-      lines.append("  replaces \(attachment.replaced.joined(separator: ", "))")
+      lines.append("  is put in place of \(attachment.replaced.joined(separator: ", "))")
     }
     return lines
   }
