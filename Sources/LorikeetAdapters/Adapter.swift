@@ -187,6 +187,14 @@ public final class Adapter {
       + replaced.filter(\.trains).map { ($0.key, $0.parameter) }
   }
 
+  /// The names of the modules that it acts on: linear layers, then embeddings, in the model's order.
+  public var modules: [String] {
+    terms.map(\.linear.name) + embeddingTerms.map(\.embedding.name)
+  }
+
+  /// The names in the model of the parameters that it replaces.
+  public var replacedParameters: [String] { replaced.map(\.parameter.name) }
+
   /// Takes the adapter off the model and puts back what it replaced. Does nothing once it is merged.
   public func detach() {
     unplug()

@@ -84,6 +84,16 @@ public struct GGUFFile: Sendable {
     return integers
   }
 
+  /// The value of a key as a list of numbers; integers count.
+  public func numbers(_ key: String) throws(CheckpointError) -> [Double]? {
+    switch values[key] {
+    case nil: nil
+    case .numbers(let numbers): numbers
+    case .integers(let integers): integers.map(Double.init)
+    default: throw wrong(key, "an array of numbers")
+    }
+  }
+
   /// The value that a reader gave, or an error that says that the key is missing.
   public func require<Value>(
     _ key: String, _ read: (String) throws(CheckpointError) -> Value?

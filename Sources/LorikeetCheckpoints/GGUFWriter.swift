@@ -13,6 +13,7 @@ public enum GGUFWriter {
     case bool(Bool)
     case string(String)
     case int32s([Int])
+    case float32s([Float])
     case strings([String])
   }
 
@@ -125,6 +126,9 @@ private struct Bytes {
         guard let integer = Int32(exactly: integer) else { return false }
         number(integer)
       }
+    case .float32s(let floats):
+      array(6, floats.count)
+      for float in floats { number(float.bitPattern) }
     case .strings(let strings):
       array(8, strings.count)
       for text in strings { string(text) }

@@ -8,12 +8,15 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
   case file(FileError)
   case checkpoint(CheckpointError)
   case stamps(StampsError)
+  case hub(HubError)
   /// A name that no registry lists.
   case unknownName(String, known: [String])
   /// A listed name that has not been pulled.
   case notPulled(String)
   /// A path that leads nowhere.
   case noDirectory(String)
+  /// A path that leads nowhere and may be meant as a hub's name, of which the cache has no snapshot.
+  case noDirectoryOrHubName(String, HubName)
   /// A tool that could not be run, or that failed.
   case tool(name: String, reason: String)
   /// A downloaded file that is not the one that was pinned.
@@ -30,10 +33,13 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     case .file(let error): error.description
     case .checkpoint(let error): error.description
     case .stamps(let error): error.description
+    case .hub(let error): error.description
     case .unknownName(let name, let known):
       "\(name): neither a directory nor a known name (known: \(known.joined(separator: ", ")))"
     case .notPulled(let name): "\(name): not here yet; run: lorikeet pull \(name)"
     case .noDirectory(let path): "\(path): there is no such directory"
+    case .noDirectoryOrHubName(let path, let name):
+      "\(path): there is no such directory; if a hub has it, run: lorikeet pull \(name)"
     case .tool(let name, let reason): "\(name): \(reason)"
     case .checksum(let path, let expected, let found):
       "\(path): the SHA-256 is \(found), expected \(expected); the file was not used"

@@ -27,14 +27,22 @@ public struct RegistryHome: Sendable, Equatable {
 
 /// Finds the directory that an argument such as `--model` means.
 public enum ModelLocation {
-  /// The directory of a model: a directory is taken as it is, a name must have been pulled.
+  /// The directory of a model: a directory is taken as it is, a name must have been pulled. Names are
+  /// those of the registry, `hf:ORG/NAME`, and `ORG/NAME`.
   ///
   /// - Throws: `RegistryError`, which tells what to do.
   public static func resolve(
-    _ nameOrDirectory: String, kind: RegistryEntry.Kind = .model, home: RegistryHome = .standard
+    _ nameOrDirectory: String, kind: RegistryEntry.Kind = .model, home: RegistryHome = .standard,
+    hub: HubSettings = .standard
   ) throws(RegistryError) -> String {
     if isDirectory(nameOrDirectory) { return nameOrDirectory }
-    guard RegistryEntry.isName(nameOrDirectory) else { throw .noDirectory(nameOrDirectory) }
+    if let snapshot = try snapshot(nameOrDirectory, kind: kind, hub: hub) { return snapshot }
+    guard RegistryEntry.isName(nameOrDirectory) else {
+      if let name = try? HubName(nameOrDirectory, kind: kind) {
+        throw .noDirectoryOrHubName(nameOrDirectory, name)
+      }
+      throw .noDirectory(nameOrDirectory)
+    }
     let pulled = home.directory(kind, nameOrDirectory)
     if isDirectory(pulled) { return pulled }
     let registry: Registry
@@ -43,6 +51,27 @@ public enum ModelLocation {
       throw .unknownName(nameOrDirectory, known: registry.names(of: kind))
     }
     throw .notPulled(nameOrDirectory)
+  }
+
+  /// The directory in the hub's cache that `hf:ORG/NAME` means, or `ORG/NAME` if it is there.
+  ///
+  /// - Returns: nil for what need not be a hub's name.
+  /// - Throws: `RegistryError` for an `hf:` name that has not been pulled or is none.
+  public static func snapshot(
+    _ text: String, kind: RegistryEntry.Kind = .model, hub: HubSettings = .standard
+  ) throws(RegistryError) -> String? {
+    let isCertain = text.hasPrefix(HubName.scheme)
+    guard isCertain || text.contains("/") else { return nil }
+    let name: HubName
+    do { name = try HubName(text, kind: kind) } catch {
+      if isCertain { throw .hub(error) }
+      return nil
+    }
+    if let directory = HubRepository(name, cache: hub.cache).snapshot(of: name.revision) {
+      return directory
+    }
+    if isCertain { throw .notPulled(name.description) }
+    return nil
   }
 
   static func isDirectory(_ path: String) -> Bool {

@@ -15,6 +15,11 @@ struct SentencePieceFile {
     guard let proto = try? SPModelProto(serializedBytes: bytes), !proto.pieces.isEmpty else {
       throw .unreadable(file: file, reason: "is not a SentencePiece model, or is cut short")
     }
+    try self.init(proto, file: file)
+  }
+
+  /// - Throws: `TokenizerError` for pieces that cannot be told apart, or are not what they claim to be.
+  init(_ proto: SPModelProto, file: String) throws(TokenizerError) {
     self.file = file
     self.proto = proto
     var vocabulary = Vocabulary(capacity: proto.pieces.count)

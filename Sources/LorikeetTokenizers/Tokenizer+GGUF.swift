@@ -1,6 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LorikeetCheckpoints
+
 extension Tokenizer {
+  /// The tokenizer in a GGUF file: byte-level BPE (`tokenizer.ggml.model` is `gpt2`), SentencePiece's
+  /// byte pairs (`llama`) or its unigrams (`t5`).
+  ///
+  /// Control tokens and those that users defined are found in a text as they stand. As llama.cpp does,
+  /// SentencePiece sees what is between them as texts of their own.
+  ///
+  /// - Throws: `CheckpointError` or `TokenizerError` if the file has no such tokenizer.
+  public init(gguf file: GGUFFile) throws {
+    func id(_ name: String) throws -> Int? {
+      try file.integer("tokenizer.ggml.\(name)_token_id")
+    }
+    func adds(_ name: String, _ fallback: Bool) throws -> Bool {
+      try file.bool("tokenizer.ggml.add_\(name)_token") ?? fallback
+    }
+    let model = try file.require("tokenizer.ggml.model", file.string)
+    let template = try file.string("tokenizer.chat_template")
+    switch model {
+    case "gpt2":
+      try self.init(
+        gguf: try file.require("tokenizer.ggml.tokens", file.strings),
+        merges: try file.require("tokenizer.ggml.merges", file.strings),
+        types: try file.require("tokenizer.ggml.token_type", file.integers),
+        preTokenizer: try file.require("tokenizer.ggml.pre", file.string),
+        bosToken: try id("bos"), eosToken: try id("eos"), unkToken: try id("unknown"),
+        padToken: try id("padding"), addsBOS: try adds("bos", false),
+        addsEOS: try adds("eos", false), chatTemplate: template, name: file.path)
+    case "llama", "t5":
+      let pieces = try SentencePieceFile(gguf: file, isUnigram: model == "t5")
+      func known(_ name: String) throws -> Int? {
+        try id(name).flatMap { pieces.kinds.indices.contains($0) ? $0 : nil }
+      }
+      let (bos, eos) = (try known("bos"), try known("eos"))
+      let (before, after) = (try adds("bos", model == "llama"), try adds("eos", model == "t5"))
+      try self.init(
+        pieces, added: pieces.wholeTokens,
+        postProcessor: PostProcessor(
+          before: before ? [bos].compactMap(\.self) : [],
+          after: after ? [eos].compactMap(\.self) : []),
+        prefixesFirstOnly: false)
+      (bosToken, eosToken) = (bos, eos)
+      (unkToken, padToken) = (try known("unknown") ?? unkToken, try known("padding"))
+      setTemplate(template, name: file.path)
+    default:
+      throw TokenizerError.unsupported(
+        file: file.path, key: "tokenizer.ggml.model", found: model,
+        supported: ["gpt2", "llama", "t5"])
+    }
+  }
+
   /// A byte-level BPE tokenizer from the arrays in a GGUF file's metadata.
   ///
   /// - Parameters:
@@ -60,15 +111,19 @@ extension Tokenizer {
     self.eosToken = eos
     self.unkToken = inRange(unkToken)
     self.padToken = inRange(padToken)
-    if let chatTemplate {
-      var variables: [String: TemplateValue] = [:]
-      if let bos { variables["bos_token"] = .string(tokens[bos]) }
-      if let eos { variables["eos_token"] = .string(tokens[eos]) }
-      let template = ChatTemplate(
-        unchecked: chatTemplate, name: "\(name) (tokenizer.chat_template)", variables: variables)
-      self.chatTemplate = template
-      chatTemplates = ["default": template]
+    setTemplate(chatTemplate, name: name)
+  }
+
+  private mutating func setTemplate(_ text: String?, name: String) {
+    guard let text else { return }
+    var variables: [String: TemplateValue] = [:]
+    for (key, id) in [("bos_token", bosToken), ("eos_token", eosToken)] {
+      if let token = id.flatMap({ token(of: $0) }) { variables[key] = .string(token) }
     }
+    let template = ChatTemplate(
+      unchecked: text, name: "\(name) (tokenizer.chat_template)", variables: variables)
+    chatTemplate = template
+    chatTemplates = ["default": template]
   }
 }
 

@@ -7,27 +7,53 @@ internal import LorikeetTensors
 internal import LorikeetTextDecoders
 
 extension ModelConversion {
-  /// Writes a decoder of the Llama family, with its tokenizer, as a GGUF file.
+  /// Writes a decoder of the Llama family, with its tokenizer, as a GGUF file; of a vision-language
+  /// model its decoder.
   ///
   /// Norms are float32. Embeddings are float32, bfloat16 or float16 like the other weights, and Q8_0
   /// beside weights in blocks. A matrix whose rows do not fill blocks becomes float16.
   ///
+  /// - Returns: whether the model has other parts, which are not in the file.
   /// - Throws: `ConfigurationError` for another model, and what GGUF or the reader of such files has no
   ///   place for; errors of the files.
-  public static func writeGGUF(model source: String, type: BaseType, to output: String) throws {
+  public static func writeGGUF(
+    model source: String, type: BaseType, to output: String
+  ) throws -> Bool {
+    try requireGGUF(source, type, output)
     let path = source + "/config.json"
-    func refuse(_ reason: String) -> ConfigurationError { ConfigurationError(path: path, reason) }
+    guard case .language(let model) = try ModelDirectory(source).load() else {
+      throw ConfigurationError(path: path, noLlama)
+    }
+    return try writeGGUF(of: model, from: source, type: type, to: output)
+  }
+
+  private static let noLlama =
+    "is not a text decoder of the Llama family, which is what GGUF is written of"
+
+  /// - Throws: `ConfigurationError` for a type that GGUF has not, or a model of another family.
+  private static func requireGGUF(_ source: String, _ type: BaseType, _ output: String) throws {
     guard type != .normalFloat4 else {
       throw ConfigurationError(
         path: output, "GGUF has no type nf4; float32, bfloat16, float16, q8_0, q4_0, q4_1 it has")
     }
+    let path = source + "/config.json"
     let kind: JSONValue = try JSONFile.decode(from: path)
-    guard kind["model_type"] == "llama",
-      case .language(let model) = try ModelDirectory(source).load(),
-      let llama = model.decoder as? TransformerDecoder
-    else {
-      throw refuse("is not a text decoder of the Llama family, which is what GGUF is written of")
+    guard (kind["text_config"] ?? kind)["model_type"] == "llama" else {
+      throw ConfigurationError(path: path, noLlama)
     }
+  }
+
+  /// Writes the decoder of a model whose weights may have changed since it was opened.
+  ///
+  /// - Parameter source: the directory that the model came from.
+  /// - Returns, Throws: as the method for a directory.
+  public static func writeGGUF(
+    of model: VisionLanguageModel, from source: String, type: BaseType, to output: String
+  ) throws -> Bool {
+    try requireGGUF(source, type, output)
+    let path = source + "/config.json"
+    func refuse(_ reason: String) -> ConfigurationError { ConfigurationError(path: path, reason) }
+    guard let llama = model.decoder as? TransformerDecoder else { throw refuse(noLlama) }
     let c = llama.configuration
     guard !c.queryKeyValueBias, !c.outputBias, !c.feedForwardBias else {
       throw refuse("has biases, which are not written to GGUF")
@@ -64,10 +90,14 @@ extension ModelConversion {
       values.append(("llama.rope.scaling.factor", .float32(Float(stretch))))
     }
     values += tokenizer.values
-    let tensors = try model.index.parameters.map { parameter in
-      try pending(parameter, c, type, path: path)
+    let body = String(llama.embedding.name.dropLast("embed_tokens".count))
+    let tensors = try model.index.entries.compactMap { entry in
+      try decoderName(entry.modulePath, body: body).map { name in
+        try pending(entry.parameter, name, c, type, path: path)
+      }
     }
     try GGUFWriter.write(values, tensors: tensors, to: output)
+    return model.vision != nil
   }
 
   /// The number by which readers know what a file is mostly made of.
@@ -91,11 +121,21 @@ extension ModelConversion {
     "lm_head": "output",
   ]
 
+  /// The name that a parameter of the decoder has in a decoder that stands alone; nil for a parameter
+  /// of another part.
+  ///
+  /// - Parameter body: what stands before `layers` in this model: `model.language_model.`.
+  private static func decoderName(_ path: String, body: String) -> String? {
+    if path.hasPrefix("lm_head.") { return path }
+    return path.hasPrefix(body) ? "model." + path.dropFirst(body.count) : nil
+  }
+
   private static func pending(
-    _ parameter: Parameter, _ c: TextDecoderConfiguration, _ type: BaseType, path: String
+    _ parameter: Parameter, _ decoderName: String, _ c: TextDecoderConfiguration, _ type: BaseType,
+    path: String
   ) throws -> PendingTensor {
     // model.layers.3.self_attn.q_proj.weight to blk.3.attn_q.weight
-    var module = String(parameter.name.dropLast(".weight".count))
+    var module = String(decoderName.dropLast(".weight".count))
     var prefix = ""
     let layers = "model.layers."
     if module.hasPrefix(layers) {
@@ -104,7 +144,7 @@ extension ModelConversion {
       module = String(parts.last ?? "")
     }
     guard let name = names[module] else {
-      throw ConfigurationError(path: path, "\(parameter.name) has no name in GGUF")
+      throw ConfigurationError(path: path, "\(decoderName) has no name in GGUF")
     }
     let stored = parameter.stored
     let isEmbedding = name == "token_embd" || name == "output"

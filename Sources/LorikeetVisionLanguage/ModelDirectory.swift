@@ -59,7 +59,8 @@ public struct ModelDirectory: Sendable {
     }
   }
 
-  private func open(strict: Bool) throws -> LoadedModel {
+  /// Opens the model without looking at its values.
+  func open(strict: Bool) throws -> LoadedModel {
     let type = try JSONFile.decode(ModelType.self, from: configurationPath).name
     if VisionLanguageConfiguration.families.modelTypes.contains(type) {
       return .language(try loadVisionLanguage(strict: strict))

@@ -91,7 +91,6 @@ import Testing
         return run.errors
       }
       #expect(try error("q4_1", "/x").contains("GGUF files only"))
-      #expect(try error("q4_1", "/x.gguf").contains("not a text decoder of the Llama family"))
       #expect(try error("nf4", "/x.gguf").contains("GGUF has no type nf4"))
       let bad = try Command.run(
         ["convert", "--model", Self.embedded, "--dtype", "int3", "--output", directory + "/x"])
@@ -102,6 +101,32 @@ import Testing
           "--max-shard-size", "0",
         ])
       #expect(size.status == 2)
+    }
+  }
+}
+
+/// Text decoders as files for llama.cpp.
+@Suite struct GGUFCommandTests {
+  @Test func mergeAndConvertWriteDecoders() throws {
+    try withTemporaryDirectory { directory in
+      let model = directory + "/model"
+      try TinyModel.write(to: model, case: "adapters/llava-lora/seed-1")
+      let adapter = Fixtures.path("adapters/llava-lora/seed-1/adapter")
+      let merge = ["merge", "--model", model, "--adapter", adapter]
+      let path = directory + "/merged.gguf"
+      let run = try Command.run(merge + ["--dtype", "q8_0", "--output", path])
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.output.hasPrefix(path + ": largest logit difference "))
+      #expect(run.errors.contains("note: the file has the text decoder, not the image encoder"))
+      let tokens = try Command.run("debug", "tokenize", "--model", path, "--text", "a cat")
+      let expected = try Command.run("debug", "tokenize", "--model", model, "--text", "a cat")
+      #expect(tokens.status == 0 && tokens.output == expected.output, "\(tokens.errors)")
+      let converted = directory + "/base.gguf"
+      let convert = try Command.run(
+        "convert", "--model", model, "--dtype", "float16", "--output", converted)
+      #expect(convert.status == 0 && convert.output == converted + "\n", "\(convert.errors)")
+      let wrong = try Command.run(merge + ["--dtype", "q8_0", "--output", directory + "/merged"])
+      #expect(wrong.status == 2 && wrong.errors.contains("ends with .gguf"), "\(wrong.errors)")
     }
   }
 }

@@ -41,13 +41,18 @@ enum Command {
 
   /// Runs `lorikeet` and waits for its end.
   ///
-  /// - Parameter output: a file for standard output to be written to instead.
-  static func run(_ arguments: [String], output: String? = nil) throws -> Finished {
+  /// - Parameters:
+  ///   - output: a file for standard output to be written to instead.
+  ///   - environment: variables beside those of the test.
+  static func run(
+    _ arguments: [String], output: String? = nil, environment: [String: String] = [:]
+  ) throws -> Finished {
     try withTemporaryDirectory { directory in
       let process = Process()
       process.executableURL = URL(filePath: try path())
       process.arguments = arguments
       process.standardInput = FileHandle.nullDevice
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
       let streams = try ["output", "errors"].map { name in
         let path = directory + "/" + name
         try Data().write(to: URL(filePath: path))

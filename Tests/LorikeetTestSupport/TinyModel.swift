@@ -10,9 +10,12 @@ public enum TinyModel {
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \n.,:;-'!?"
 
   /// Writes a model directory: 16 visual tokens a picture, 256 positions.
-  public static func write(to directory: String) throws {
-    try FileManager.default.copyItem(
-      atPath: Fixtures.path("models/llava/seed-1/model"), toPath: directory)
+  ///
+  /// - Parameter name: the reference case whose weights it has.
+  public static func write(
+    to directory: String, case name: String = "models/llava/seed-1"
+  ) throws {
+    try FileManager.default.copyItem(atPath: Fixtures.path(name + "/model"), toPath: directory)
     try write(tokenizer(), to: directory + "/tokenizer.json")
     try write(
       [

@@ -141,7 +141,7 @@ struct Classify: WorkingCommand {
       throw ConfigurationError(path: directory, "knows no labels; give --labels")
     }
     let pipeline = try DualPipeline(
-      model: directory, adapter: pipelineOptions.adapter.map { ModelSource.adapter($0) })
+      model: directory, adapter: pipelineOptions.adapter.map { try ModelSource.adapter($0) })
     var templates = template + (imagenetTemplates ? PromptTemplates.imageNet : [])
     if templates.isEmpty { templates = [pipeline.standardTemplate] }
     let vectors = try pipeline.labelEmbeddings(labels, templates: templates)

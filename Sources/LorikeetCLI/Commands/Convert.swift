@@ -9,7 +9,7 @@ struct Convert: WorkingCommand {
     discussion: """
       The output is a Hugging Face directory (float32, bfloat16, float16, nf4), or, if its name ends \
       with .gguf, a file for llama.cpp (float32, bfloat16, float16, q8_0, q4_0, q4_1; text decoders \
-      of the Llama family). nf4 is stored as bitsandbytes stores it. The output appears when it is \
+      of the Llama family, and of a vision-language model such a decoder alone). nf4 is stored as bitsandbytes stores it. The output appears when it is \
       complete.
 
       Examples:
@@ -33,10 +33,14 @@ struct Convert: WorkingCommand {
   @OptionGroup(title: "Common options")
   var common: CommonOptions
 
+  /// What is to be said about a file that has not all of a model.
+  static let decoderAlone = "the file has the text decoder, not the image encoder and the projector"
+
   func work() throws {
     let source = try ModelSource.directory(model)
     if output.hasSuffix(".gguf") {
-      try ModelConversion.writeGGUF(model: source, type: dtype, to: output)
+      let isPart = try ModelConversion.writeGGUF(model: source, type: dtype, to: output)
+      if isPart { note("note: \(Self.decoderAlone)") }
     } else {
       try ModelConversion.writeDirectory(
         model: source, type: dtype, to: output, maxShardSize: maxShardSize.bytes)

@@ -68,7 +68,7 @@ struct DebugForward: WorkingCommand {
   func work() throws {
     let inputs = try ReferenceInputs(path: inputs)
     let forward = try ReferenceForward(
-      model: try ModelSource.directory(model), adapter: adapter.map(ModelSource.adapter))
+      model: try ModelSource.directory(model), adapter: adapter.map { try ModelSource.adapter($0) })
     var generation: ReferenceForward.Generation?
     if let generate, let from { generation = .init(count: generate, prompt: from) }
     let results = try forward.outputs(for: inputs, gradients: gradients, generation: generation)

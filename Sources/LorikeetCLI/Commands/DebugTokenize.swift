@@ -18,7 +18,8 @@ struct DebugTokenize: WorkingCommand {
       """)
 
   @Option(
-    help: .init("The model's directory; only its tokenizer is read.", valueName: "dir"),
+    help: .init(
+      "The model's directory, or FILE.gguf; only the tokenizer is read.", valueName: "dir"),
     completion: .directory)
   var model: String
 
@@ -45,7 +46,10 @@ struct DebugTokenize: WorkingCommand {
   }
 
   func work() throws {
-    let tokenizer = try Tokenizer(directory: try ModelSource.directory(model))
+    let tokenizer =
+      model.hasSuffix(".gguf")
+      ? try Tokenizer(gguf: GGUFFile(path: model))
+      : try Tokenizer(directory: ModelSource.directory(model))
     for text in try texts() {
       let ids = tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
       guard json else {

@@ -11,8 +11,13 @@ struct Merge: WorkingCommand {
       between the model with the adapter and the merged one is printed. Adapters that act on the \
       rows of one modality only cannot be folded into weights that act on all rows.
 
-      Example:
+      If the output's name ends with .gguf, the text decoder of the merged model is written as a \
+      file for llama.cpp (--dtype float32, bfloat16, float16, q8_0, q4_0, q4_1; decoders of the Llama \
+      family).
+
+      Examples:
         lorikeet merge --model vlm --adapter run/adapter --output merged
+        lorikeet merge --model vlm --adapter run/adapter --dtype q8_0 --output merged.gguf
       """)
 
   @Option(help: "The model: a directory, or a name that pull knows.", completion: .directory)
@@ -21,8 +26,12 @@ struct Merge: WorkingCommand {
   @Option(help: "The adapter's directory, or a run's.", completion: .directory)
   var adapter: String
 
-  @Option(help: "Where the merged model is written.", completion: .directory)
+  @Option(
+    help: "Where the merged model is written: a directory, or FILE.gguf.", completion: .file())
   var output: String
+
+  @Option(help: "The type of the weights in FILE.gguf (default: float32).")
+  var dtype: BaseType?
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -30,12 +39,26 @@ struct Merge: WorkingCommand {
   @OptionGroup(title: "Common options")
   var common: CommonOptions
 
+  private var writesGGUF: Bool { output.hasSuffix(".gguf") }
+
+  func validate() throws {
+    guard dtype == nil || writesGGUF else {
+      throw ValidationError("--dtype goes with an --output that ends with .gguf")
+    }
+  }
+
   func work() throws {
     let source = try ModelSource.directory(model)
     let pipeline = try Pipeline(model: source, adapter: ModelSource.adapter(adapter))
     let standIns = pipeline.missing.parameters
     let (difference, largest) = try pipeline.merge()
-    try ModelWriter.write(pipeline.model.index, from: source, to: output)
+    if writesGGUF {
+      let isPart = try ModelConversion.writeGGUF(
+        of: pipeline.model, from: source, type: dtype ?? .float32, to: output)
+      if isPart { note("note: \(Convert.decoderAlone)") }
+    } else {
+      try ModelWriter.write(pipeline.model.index, from: source, to: output)
+    }
     if !standIns.isEmpty {
       note("note: the stand-in tokens for missing inputs stay with the adapter")
     }

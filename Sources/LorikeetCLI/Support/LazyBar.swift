@@ -10,9 +10,10 @@ final class LazyBar {
 
   init(label: String) { self.label = label }
 
-  func update(done: Int, total: Int, samples: Int) {
+  /// - Parameter unit: what `done` and `total` count, if it needs saying.
+  func update(done: Int, total: Int, samples: Int = 0, unit: String = "") {
     if bar == nil || total != self.total {
-      bar = ProgressBar(label: label, total: total, done: done)
+      bar = ProgressBar(label: label, total: total, done: done, unit: unit)
       self.total = total
     }
     bar?.update(done: done, samples: samples)

@@ -14,8 +14,10 @@ enum ModelSource {
       ? name : try ModelLocation.resolve(name, kind: .dataset)
   }
 
-  /// An adapter directory, or a run directory that has one in it.
-  static func adapter(_ path: String) -> String {
+  /// An adapter directory, a run directory that has one in it, or the name of a pulled one.
+  static func adapter(_ name: String) throws -> String {
+    let isThere = FileManager.default.fileExists(atPath: name)
+    let path = isThere ? name : try ModelLocation.snapshot(name) ?? name
     let inner = path + "/adapter"
     let isRun =
       FileManager.default.fileExists(atPath: path + "/recipe.yaml")

@@ -18,7 +18,7 @@ struct PipelineOptions: ParsableArguments {
   /// Opens the model and its adapter.
   func open() throws -> Pipeline {
     try Pipeline(
-      model: ModelSource.directory(model), adapter: adapter.map { ModelSource.adapter($0) },
+      model: ModelSource.directory(model), adapter: adapter.map { try ModelSource.adapter($0) },
       baseType: baseDtype)
   }
 }

@@ -33,6 +33,7 @@ public final class ProgressBar {
 
   private let label: String
   private let total: Int
+  private let unit: String
   private let interval: Double
   private let output: Output
   private let now: () -> Double
@@ -52,16 +53,18 @@ public final class ProgressBar {
   ///   - label: what is going on, in a word or two.
   ///   - total: the units of work, steps for example.
   ///   - done: the units that were done before, when work resumes; they do not count for the speed.
+  ///   - unit: what is counted, to be shown behind the numbers.
   ///   - interval: the seconds between plain lines.
   ///   - now: a clock in seconds that never goes back; the system's if nil.
   public init(
-    label: String, total: Int, done: Int = 0, interval: Double = 30,
+    label: String, total: Int, done: Int = 0, unit: String = "", interval: Double = 30,
     output: Output = .standardError,
     now: (() -> Double)? = nil
   ) {
     self.label = label
     self.total = max(total, 0)
     self.done = done
+    self.unit = unit.isEmpty ? "" : " " + unit
     self.interval = interval
     self.output = output
     self.now = now ?? { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
@@ -136,7 +139,7 @@ public final class ProgressBar {
   /// What is known, the most important first.
   private func facts(_ time: Double) -> [String] {
     let elapsed = time - start
-    var facts = ["\(done)/\(total)"]
+    var facts = ["\(done)/\(total)\(unit)"]
     if let loss { facts.append("loss " + (loss.isFinite ? fixed(loss, 3) : "\(loss)")) }
     if samples > 0, elapsed > 0 {
       facts.append(fixed(Double(samples) / elapsed, 1) + " samples/s")
