@@ -18,8 +18,8 @@ struct Merge: WorkingCommand {
   @Option(help: "The model: a directory, or a name that pull knows.", completion: .directory)
   var model: String
 
-  @Option(help: "The adapter's directory, or a run's.", completion: .directory)
-  var adapter: String
+  @OptionGroup
+  var adapters: AdapterOptions
 
   @Option(help: "Where the merged model is written.", completion: .directory)
   var output: String
@@ -30,9 +30,15 @@ struct Merge: WorkingCommand {
   @OptionGroup(title: "Common options")
   var common: CommonOptions
 
+  func validate() throws {
+    if adapters.adapter.isEmpty {
+      throw ValidationError("Missing expected argument '--adapter <dir>'")
+    }
+  }
+
   func work() throws {
     let source = try ModelSource.directory(model)
-    let pipeline = try Pipeline(model: source, adapter: ModelSource.adapter(adapter))
+    let pipeline = try Pipeline(model: source, adapters: adapters.selection)
     let standIns = pipeline.missing.parameters
     let (difference, largest) = try pipeline.merge()
     try ModelWriter.write(pipeline.model.index, from: source, to: output)
