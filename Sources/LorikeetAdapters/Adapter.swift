@@ -146,6 +146,13 @@ public final class Adapter {
         values.append(table)
       }
     }
+    guard !terms.isEmpty || !embeddingTerms.isEmpty || !configuration.modulesToSave.isEmpty else {
+      throw .cannotAttach(
+        source: source,
+        reason:
+          "the targets \(Self.describe(configuration.targets)) belong to text, which \(name) does "
+          + "not serve")
+    }
     for entry in index.entries {
       let isBias = entry.modulePath.hasSuffix(".bias")
       let module = String(entry.modulePath.dropLast(5))

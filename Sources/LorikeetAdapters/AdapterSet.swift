@@ -141,6 +141,12 @@ public final class AdapterSet {
       throw .configuration(
         path: path, reason: "expected {\"adapters\": {modality: adapter, ...}}")
     }
+    let known = AdapterRouting.modalities
+    if let stray = routing.adapters.keys.sorted().first(where: { !known.contains($0) }) {
+      throw .configuration(
+        path: path,
+        reason: "\(stray) is no modality; there are \(known.joined(separator: ", "))")
+    }
     return routing
   }
 

@@ -108,6 +108,7 @@ import Testing
         ("learning_rat=1", "unknown key learning_rat"), ("eval_samples=-1", "eval_samples -1"),
         ("prune=best:1", "unknown method"), ("max_steps=1e99", "max_steps"),
         ("decoder.target_modules=[nothing]", "match no linear layer"),
+        ("decoder.target_modules=[q_proj, nothing]", "targets nothing match no linear layer"),
       ] {
         try expectFailure(
           arguments(setup, directory + "/run", [change]), naming: ": ", cause)
