@@ -152,7 +152,7 @@ extension Adapter {
     let noise = (found.values.first ?? 0) * 1e-6
     var rank = max(1, found.values.count { $0 > noise })
     switch truncation {
-    case .rank(let asked): rank = min(rank, asked)
+    case .rank(let asked): rank = min(rank, max(asked, 1))
     case .energy(let share):
       var sum = 0.0
       for (place, square) in squares.enumerated().prefix(rank) {

@@ -69,9 +69,23 @@ public final class ConfigurationFile {
   func value<T>(_ key: String, _ type: T.Type, default standard: T) throws(AdapterError) -> T {
     guard let found = self[key] else { return standard }
     guard let typed = found as? T else {
-      throw failure("key \(key): \(found) is not a valid value")
+      throw failure("key \(key): \(found) is not a valid value; expected \(Self.kind(type))")
     }
     return typed
+  }
+
+  private static func kind(_ type: any Any.Type) -> String {
+    switch type {
+    case is Int.Type: "a whole number"
+    case is NSNumber.Type: "a number"
+    case is String.Type, is String?.Type: "a string"
+    case is Bool.Type: "true or false"
+    case is [String].Type: "a string or a list of strings"
+    case is [Int].Type: "a list of whole numbers"
+    case is [String: Int].Type: "whole numbers by name"
+    case is [String: NSNumber].Type: "numbers by name"
+    default: "an object"
+    }
   }
 
   /// A real number.

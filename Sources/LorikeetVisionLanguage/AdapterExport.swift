@@ -39,28 +39,29 @@ extension ModelConversion {
       reports.append((adapter.name, report))
       return weights
     }
-    if format == .peft, set.adapters.count == 1 || !set.routing.isShared {
-      try DirectoryWriter.write(to: output) { staging in
-        try set.write(to: staging) { try convert($0).writePEFT(to: $1) }
-        try copyCompanions(from: first, to: staging)
-      }
-      return reports
-    }
-    guard let adapter = set.adapters.first, set.adapters.count == 1, set.routing.isShared else {
+    let isOne = set.adapters.count == 1 && set.routing.isShared
+    guard isOne || format == .peft && !set.routing.isShared else {
       throw AdapterError.cannotConvert(
         source: output,
         reason: set.routing.isShared
           ? "there are \(set.adapters.count) adapters side by side; combine them"
           : "the adapter acts by modality, for which \(format.rawValue) has no place")
     }
-    let weights = try convert(adapter)
-    switch format {
-    case .peft, .mlx:
-      try DirectoryWriter.write(to: output) { staging in
-        try MLXAdapter.write(weights, for: model.index, to: staging)
-        try copyCompanions(from: first, to: staging)
+    if format == .gguf {
+      let weights = try convert(set.adapters[0])
+      try writeGGUF(weights, for: model, source: source, to: output)
+      return reports
+    }
+    try DirectoryWriter.write(to: output) { staging in
+      try set.write(to: staging) { adapter, directory in
+        let weights = try convert(adapter)
+        if format == .mlx {
+          try MLXAdapter.write(weights, for: model.index, to: directory)
+        } else {
+          try weights.writePEFT(to: directory)
+        }
       }
-    case .gguf: try writeGGUF(weights, for: model, source: source, to: output)
+      try copyCompanions(from: first, to: staging)
     }
     return reports
   }

@@ -205,6 +205,15 @@ import Testing
     }
   }
 
+  @Test func whatIsExpectedIsSaid() throws {
+    #expect(
+      try configuration(["r": "four"])
+        == "DIR/adapter_config.json: key r: four is not a valid value; expected a whole number")
+    #expect(
+      try configuration(["alpha_pattern": [1]]).hasSuffix(
+        "is not a valid value; expected numbers by name"))
+  }
+
   @Test(arguments: ["", "{", "[]", "null", "\u{0}", #"{"peft_type": }"#])
   func brokenConfigurations(text: String) throws {
     let found = try message { try AtomicFile.write(text, to: $0 + "/adapter_config.json") }

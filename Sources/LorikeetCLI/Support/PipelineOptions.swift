@@ -27,7 +27,7 @@ struct AdapterOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "An adapter: a directory that finetune, PEFT or MLX has written; NAME=DIR to name one of several.",
-      valueName: "[name=]dir"), completion: .directory)
+      valueName: "dir"), completion: .directory)
   var adapter: [String] = []
 
   @Option(
