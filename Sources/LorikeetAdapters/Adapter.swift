@@ -13,17 +13,24 @@ public final class Adapter {
   public let configuration: any AdapterConfiguration
   /// The terms on linear layers, in the model's order.
   public private(set) var terms: [(linear: Linear, term: any LinearTerm)] = []
-  private var embeddingTerms: [(embedding: Embedding, term: any EmbeddingTerm)] = []
-  private var replaced: [Replacement] = []
+  private(set) var embeddingTerms: [(embedding: Embedding, term: any EmbeddingTerm)] = []
+  private(set) var replaced: [Replacement] = []
 
   /// A parameter of the model that has another value with the adapter.
-  private struct Replacement {
+  struct Replacement {
     /// Its name in the file.
     let key: String
     let parameter: Parameter
     /// The value before.
     let original: Tensor
     let trains: Bool
+
+    /// Whether the value is the one before.
+    var isUnchanged: Bool {
+      parameter.variable.value.withValues { now in
+        original.withValues { now.elementsEqual($0) }
+      }
+    }
   }
 
   /// Attaches a new adapter, which changes nothing yet.
@@ -46,7 +53,7 @@ public final class Adapter {
     for entry in parameters { entry.parameter.isTrainable = true }
   }
 
-  /// Attaches the adapter that a PEFT directory holds. Its parameters are frozen.
+  /// Attaches the adapter that a directory of PEFT or MLX holds. Its parameters are frozen.
   ///
   /// - Throws: `AdapterError` naming the file and what does not fit.
   public convenience init(
@@ -54,9 +61,30 @@ public final class Adapter {
     modalities: Set<Modality>? = nil
   ) throws {
     let settings = directory + "/adapter_config.json"
+    if MLXAdapter.isFound(in: directory) {
+      let weights = try MLXAdapter.read(directory, for: index)
+      try self.init(
+        name: name, weights, attachingTo: index, modalities: modalities, source: settings)
+      return
+    }
     let configuration = try AdapterMethods.configuration(path: settings)
     let tensors = try SavedTensors(path: directory + "/adapter_model.safetensors")
     try self.init(name: name, configuration, index, modalities, source: settings, tensors)
+    try tensors.finish()
+    attach()
+  }
+
+  /// Attaches an adapter that is in memory. Its parameters are frozen.
+  ///
+  /// - Parameter source: where it comes from, for messages.
+  public convenience init(
+    name: String, _ weights: LoRAWeights, attachingTo index: ModuleIndex,
+    modalities: Set<Modality>? = nil, source: String
+  ) throws(AdapterError) {
+    let tensors = SavedTensors(
+      Dictionary(weights.tensors.map { ($0.name, $0.tensor) }) { first, _ in first }, path: source)
+    try self.init(
+      name: name, weights.configuration, index, modalities, source: source, tensors)
     try tensors.finish()
     attach()
   }
@@ -74,13 +102,16 @@ public final class Adapter {
       throw .configuration(path: source, reason: "\(pattern) is not a valid regular expression")
     }
     let matcher = ModuleMatcher(configuration)
-    let linears = index.linears.filter { matcher.isTarget($0.name) }
+    let linears = index.adaptable.filter { matcher.isTarget($0.name) }
     let embeddings = index.embeddings.filter { matcher.isTargetEmbedding($0.name) }
+    // Embeddings belong to text, and what the head's rows predict is text.
+    let servesText = modalities?.contains(.text) ?? true
     try Self.requireTargets(index, matcher, configuration, source)
     func slot(_ module: String) -> AdapterSlot {
       AdapterSlot(module: module, modalities: modalities, source: source, tensors: tensors)
     }
-    for linear in linears {
+    let heads = Set(index.heads.map(\.name))
+    for linear in linears where !heads.contains(linear.name) || servesText {
       let term = try configuration.term(on: linear, slot(linear.name))
       for case let other as any LinearTerm in linear.adapters
       where !(term.isAdditive && other.isAdditive) && term.overlaps(other) {
@@ -90,11 +121,24 @@ public final class Adapter {
       }
       terms.append((linear, term))
     }
-    for embedding in embeddings where modalities?.contains(.text) ?? true {
+    for embedding in embeddings where servesText {
       embeddingTerms.append(
         (embedding, try configuration.term(on: embedding, slot(embedding.name))))
-      let key = AdapterSlot.prefix + embedding.name + ".base_layer.weight"
-      let parameter = embedding.weight
+    }
+    try addTokenRows(index, slot, source)
+    for (embedding, term) in embeddingTerms {
+      for case let other as any EmbeddingTerm in embedding.adapters
+      where !(term.isAdditive && other.isAdditive) {
+        throw .cannotAttach(
+          source: source,
+          reason: "\(embedding.name) already has an adapter, and only LoRA terms can be added up")
+      }
+    }
+    // PEFT saves the weights of adapted embeddings and heads along with their terms.
+    for (name, parameter) in embeddings.map({ ($0.name, $0.weight) })
+      + index.heads.filter({ matcher.isTarget($0.name) }).map({ ($0.name, $0.weight) })
+    where servesText {
+      let key = AdapterSlot.prefix + name + ".base_layer.weight"
       if let table = try tensors.replacement(key, parameter.shape, isOptional: true) {
         replaced.append(
           Replacement(
@@ -102,7 +146,13 @@ public final class Adapter {
         values.append(table)
       }
     }
-    try addTokenRows(index, slot, source)
+    guard !terms.isEmpty || !embeddingTerms.isEmpty || !configuration.modulesToSave.isEmpty else {
+      throw .cannotAttach(
+        source: source,
+        reason:
+          "the targets \(Self.describe(configuration.targets)) belong to text, which \(name) does "
+          + "not serve")
+    }
     for entry in index.entries {
       let isBias = entry.modulePath.hasSuffix(".bias")
       let module = String(entry.modulePath.dropLast(5))
@@ -130,13 +180,20 @@ public final class Adapter {
     _ index: ModuleIndex, _ matcher: ModuleMatcher, _ configuration: any AdapterConfiguration,
     _ source: String
   ) throws(AdapterError) {
-    let sockets = Set(index.linears.map(\.name)).union(index.embeddings.map(\.name))
+    let sockets = Set(index.adaptable.map(\.name)).union(index.embeddings.map(\.name))
     let adaptsSome =
-      index.linears.contains { matcher.isTarget($0.name) }
+      index.adaptable.contains { matcher.isTarget($0.name) }
       || index.embeddings.contains { matcher.isTargetEmbedding($0.name) }
     let savesSome =
       !configuration.trainableTokens.isEmpty
       || index.entries.contains { matcher.isSaved(parameter: $0.modulePath) }
+    for name in configuration.modulesToSave {
+      let saves = ModuleMatcher(saving: name)
+      guard index.entries.contains(where: { saves.isSaved(parameter: $0.modulePath) }) else {
+        throw .cannotAttach(
+          source: source, reason: "modules_to_save: \(name) matches no module of the model")
+      }
+    }
     guard adaptsSome || (configuration.targets == nil && savesSome) else {
       throw .noTargets(
         source: source, targets: describe(configuration.targets),
@@ -147,8 +204,8 @@ public final class Adapter {
       guard !sockets.contains(module), matcher.isTargetEmbedding(module) else { continue }
       throw .cannotAttach(
         source: source,
-        reason: "target_modules matches \(module), and only linear layers within the model and "
-          + "token embeddings can be adapted")
+        reason: "target_modules matches \(module), and only linear layers and token embeddings "
+          + "can be adapted")
     }
   }
 

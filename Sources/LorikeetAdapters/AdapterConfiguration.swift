@@ -19,6 +19,9 @@ public protocol AdapterConfiguration: Sendable {
   var trainableTokens: [Int] { get }
   /// The regular expressions of the method's own fields.
   var patterns: [String] { get }
+  var taskType: String? { get }
+  /// The model that the adapter was made for, `base_model_name_or_path`.
+  var baseModel: String? { get }
   /// The text of `adapter_config.json`, keys sorted, as PEFT writes it.
   var jsonText: String { get }
 
@@ -73,8 +76,18 @@ public enum AdapterMethods {
   /// Reads `adapter_config.json` of any method.
   ///
   /// - Throws: `AdapterError.configuration`; for an unknown method it lists those that are known.
+  ///
+  /// - Throws: `AdapterError.configuration` naming the file and the key, unknown ones included.
   public static func configuration(path: String) throws(AdapterError) -> any AdapterConfiguration {
     let file = try ConfigurationFile(path: path)
+    let configuration = try configuration(file)
+    try file.requireKnownKeys()
+    return configuration
+  }
+
+  private static func configuration(
+    _ file: ConfigurationFile
+  ) throws(AdapterError) -> any AdapterConfiguration {
     let kind = try file.value("peft_type", String.self, default: "")
     guard let method = all.first(where: { $0.peftType == kind }) else {
       throw file.failure(

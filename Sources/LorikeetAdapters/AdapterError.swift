@@ -10,6 +10,9 @@ public enum AdapterError: Error, Sendable, Equatable, CustomStringConvertible {
   case misshapen(path: String, name: String, found: String, expected: String)
   case cannotAttach(source: String, reason: String)
   case cannotMerge(reason: String)
+  case cannotConvert(source: String, reason: String)
+  /// What was asked for of several adapters does not go together.
+  case selection(reason: String)
 
   public var description: String {
     switch self {
@@ -25,6 +28,8 @@ public enum AdapterError: Error, Sendable, Equatable, CustomStringConvertible {
     case .misshapen(let path, let name, let found, let expected):
       "\(path): \(name) is \(found), expected \(expected); is this an adapter for another model?"
     case .cannotAttach(let source, let reason): "\(source): \(reason)"
+    case .cannotConvert(let source, let reason): "\(source): cannot be converted: \(reason)"
+    case .selection(let reason): "adapters: \(reason)"
     case .cannotMerge(let reason): "cannot merge: \(reason)"
     }
   }

@@ -14,6 +14,10 @@ public struct AdapterRouting: Sendable, Equatable, Codable {
     case imageOnly = "image-only"
   }
 
+  /// What a routing may name: the modalities that rows have, and `*` for all of them.
+  static let modalities =
+    ["*"] + [Modality.image, .text, .missingImage, .missingText].map(\.rawValue)
+
   /// The adapter of each modality; modalities that are not listed have none.
   public var adapters: [String: String]
 

@@ -14,15 +14,35 @@ public protocol LinearTerm: LinearAdapter {
   /// Whether it adds to the layer's output and does nothing else, so that others may act on the same
   /// rows.
   var isAdditive: Bool { get }
-  /// Why it cannot be folded into the layer; nil if it can.
-  func obstacleToMerging(into linear: Linear) -> String?
-  /// Folds it into the layer.
-  func merge(into linear: Linear)
+  /// Whether it adds a bias of its own, which the layer may have no place for.
+  var hasBias: Bool { get }
+  /// What it changes of the layer, on the rows on which it acts.
+  func delta(on linear: Linear) -> LinearDelta
 }
 
 extension LinearTerm {
   public var isAdditive: Bool { true }
-  public func obstacleToMerging(into linear: Linear) -> String? { nil }
+  public var hasBias: Bool { false }
+
+  /// Why it cannot be folded into the layer; nil if it can.
+  func obstacleToMerging(into linear: Linear) -> String? {
+    if linear.isTied {
+      return
+        "\(linear.name) is also the model's table of embeddings, which the adapter leaves as it is"
+    }
+    return hasBias && linear.bias == nil
+      ? "\(linear.name) has no bias to fold lora_bias into" : nil
+  }
+
+  /// Folds it into the layer.
+  func merge(into linear: Linear) {
+    let delta = delta(on: linear)
+    linear.weight.replace(
+      with: Kernels.add(linear.weight.variable.value, delta.weight.matrix))
+    if let change = delta.bias, let bias = linear.bias {
+      bias.replace(with: Kernels.add(bias.variable.value, change))
+    }
+  }
 
   /// The rows of a pass on which it acts.
   func runs(_ rows: Int, _ context: ForwardContext) -> [Range<Int>] {
@@ -40,14 +60,32 @@ extension LinearTerm {
 public protocol EmbeddingTerm: EmbeddingAdapter {
   /// What it learns, under the names of the file.
   var parameters: [Parameter] { get }
-  /// Why it cannot be folded into the table; nil if it can.
-  func obstacleToMerging(into embedding: Embedding) -> String?
+  /// Whether it adds to the table and does nothing else.
+  var isAdditive: Bool { get }
+  /// Whether it is rows that take the place of the table's, also where a head is tied to it, and nothing
+  /// like a linear layer's term.
+  var replacesRows: Bool { get }
+  /// What it adds to the table, transposed: `[width, tokens]`.
+  func delta(on embedding: Embedding) -> LinearDelta.Weight
   /// Folds it into the table.
   func merge(into embedding: Embedding)
 }
 
 extension EmbeddingTerm {
-  public func obstacleToMerging(into embedding: Embedding) -> String? { nil }
+  public var isAdditive: Bool { true }
+  public var replacesRows: Bool { false }
+
+  /// Why it cannot be folded into the table; nil if it can.
+  func obstacleToMerging(into embedding: Embedding) -> String? {
+    embedding.isTied && !replacesRows
+      ? "\(embedding.name) is also the model's head, which the adapter leaves as it is" : nil
+  }
+
+  public func merge(into embedding: Embedding) {
+    embedding.weight.replace(
+      with: Kernels.add(
+        embedding.weight.variable.value, Kernels.transposed(delta(on: embedding).matrix)))
+  }
 }
 
 /// The place of a term in an adapter, which gives its parameters names and values.
@@ -108,17 +146,26 @@ final class NewTensors: AdapterTensors {
   ) throws(AdapterError) -> Tensor? { nil }
 }
 
-/// Values of an `adapter_model.safetensors`.
+/// Values under PEFT's names, as in an `adapter_model.safetensors`.
 final class SavedTensors: AdapterTensors {
   private let path: String
-  private let file: SafetensorsFile
+  private let file: [String: StoredTensor]
   private var unread: Set<String>
   private var missing: [String] = []
 
-  init(path: String) throws {
+  convenience init(path: String) throws {
+    let file = try SafetensorsFile(path: path)
+    self.init(
+      Dictionary(
+        uniqueKeysWithValues: file.names.compactMap { name in file[name].map { (name, $0) } }),
+      path: path)
+  }
+
+  /// - Parameter path: where they come from, for messages.
+  init(_ tensors: [String: StoredTensor], path: String) {
     self.path = path
-    file = try SafetensorsFile(path: path)
-    unread = Set(file.names)
+    file = tensors
+    unread = Set(tensors.keys)
   }
 
   func tensor(

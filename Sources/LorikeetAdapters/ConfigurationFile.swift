@@ -3,9 +3,18 @@
 internal import Foundation
 
 /// The values of an `adapter_config.json`, read with checks.
-public struct ConfigurationFile {
+public final class ConfigurationFile {
   public let path: String
   private let object: [String: Any]
+  /// The keys that someone has looked at.
+  private var seen: Set<String> = []
+
+  /// Keys that say how an adapter was made or by whom, not what it computes.
+  private static let harmless: Set<String> = [
+    "auto_mapping", "corda_config", "eva_config", "inference_mode", "init_ia3_weights",
+    "init_lora_weights", "loftq_config", "lora_ga_config", "megatron_config", "megatron_core",
+    "peft_version", "qalora_group_size", "revision", "runtime_config",
+  ]
 
   /// - Throws: `AdapterError.configuration` if there is no file with a JSON object.
   public init(path: String) throws(AdapterError) {
@@ -23,19 +32,60 @@ public struct ConfigurationFile {
     self.object = object
   }
 
+  private init(path: String, _ object: [String: Any]) {
+    self.path = path
+    self.object = object
+  }
+
+  /// The object under a key.
+  func object(_ key: String) throws(AdapterError) -> ConfigurationFile {
+    ConfigurationFile(path: path, try value(key, [String: Any].self, default: [:]))
+  }
+
   /// An error about this file.
   func failure(_ reason: String) -> AdapterError { .configuration(path: path, reason: reason) }
 
   /// The value of a key, nil where it is absent or null.
-  subscript(key: String) -> Any? { object[key].flatMap { $0 is NSNull ? nil : $0 } }
+  subscript(key: String) -> Any? {
+    seen.insert(key)
+    return object[key].flatMap { $0 is NSNull ? nil : $0 }
+  }
+
+  /// Whether there is something under a key.
+  func contains(_ key: String) -> Bool { self[key] != nil }
+
+  /// - Throws: `AdapterError.configuration` for a key that nobody has looked at and that is set: what it
+  ///   asks for would silently not be done.
+  func requireKnownKeys() throws(AdapterError) {
+    for key in object.keys.sorted() where !seen.contains(key) && !Self.harmless.contains(key) {
+      guard let value = self[key] else { continue }
+      let isEmpty = (value as? [Any])?.isEmpty ?? (value as? [String: Any])?.isEmpty ?? false
+      guard !isEmpty, (value as? Bool) != false else { continue }
+      throw failure("key \(key) is not known, and is set to \(value)")
+    }
+  }
 
   /// - Throws: `AdapterError.configuration` if the value is of another kind.
   func value<T>(_ key: String, _ type: T.Type, default standard: T) throws(AdapterError) -> T {
     guard let found = self[key] else { return standard }
     guard let typed = found as? T else {
-      throw failure("key \(key): \(found) is not a valid value")
+      throw failure("key \(key): \(found) is not a valid value; expected \(Self.kind(type))")
     }
     return typed
+  }
+
+  private static func kind(_ type: any Any.Type) -> String {
+    switch type {
+    case is Int.Type: "a whole number"
+    case is NSNumber.Type: "a number"
+    case is String.Type, is String?.Type: "a string"
+    case is Bool.Type: "true or false"
+    case is [String].Type: "a string or a list of strings"
+    case is [Int].Type: "a list of whole numbers"
+    case is [String: Int].Type: "whole numbers by name"
+    case is [String: NSNumber].Type: "numbers by name"
+    default: "an object"
+    }
   }
 
   /// A real number.

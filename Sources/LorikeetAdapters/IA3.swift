@@ -112,17 +112,13 @@ public final class ScalingAdapter: LinearTerm {
     return context.tape.scaleColumns(x, by: scale.variable, runs: runs, reusing: reusing)
   }
 
-  public func merge(into linear: Linear) {
-    let factors = scale.variable.value.reshaped([scale.shape.count])
-    let weight = linear.weight.variable.value
-    if scalesInput {
-      linear.weight.replace(with: Kernels.scaleColumns(weight, by: factors))
-      return
-    }
-    linear.weight.replace(
-      with: Kernels.transposed(Kernels.scaleColumns(Kernels.transposed(weight), by: factors)))
-    if let bias = linear.bias {
-      bias.replace(with: Kernels.multiply(bias.variable.value, factors))
-    }
+  /// (l - 1) times the weight's rows and the bias, or times its columns.
+  public func delta(on linear: Linear) -> LinearDelta {
+    let less = Tensor(scale.variable.value.values.map { $0 - 1 }, [scale.shape.count])
+    let weight = linear.weight.matrix.tensor
+    if scalesInput { return LinearDelta(.dense(Kernels.scaleColumns(weight, by: less))) }
+    return LinearDelta(
+      .dense(Kernels.scaleRows(weight, by: less)),
+      bias: linear.bias.map { Kernels.multiply($0.variable.value, less) })
   }
 }

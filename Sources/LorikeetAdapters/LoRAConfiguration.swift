@@ -38,7 +38,8 @@ public struct LoRAConfiguration: AdapterConfiguration, Equatable {
   /// Keys whose non-default values change what the adapter computes, and that are not supported.
   private static let unsupported = [
     "use_qalora", "use_bdlora", "layer_replication", "alora_invocation_tokens",
-    "arrow_config", "target_parameters", "kasa_config", "monteclora_config", "velora_config",
+    "arrow_config", "ensure_weight_tying", "target_parameters", "kasa_config", "monteclora_config",
+    "velora_config",
     "fan_in_fan_out",
   ]
 
@@ -182,7 +183,7 @@ extension LoRAConfiguration {
       modalities: slot.modalities)
     guard usesDoRA else { return lowRank }
     let magnitude = try slot.parameter(".lora_magnitude_vector", [outputs]) { _ in
-      MagnitudeAdapter.rowNorms(of: linear.weight)
+      RowNorms.initial(linear.weight, .rows)
     }
     return MagnitudeAdapter(lowRank, magnitude: magnitude, on: linear)
   }
@@ -190,14 +191,15 @@ extension LoRAConfiguration {
   public func term(
     on embedding: Embedding, _ slot: AdapterSlot
   ) throws(AdapterError) -> any EmbeddingTerm {
-    if let key = usesDoRA ? "use_dora" : hasLoRABias ? "lora_bias" : nil {
+    if hasLoRABias {
       throw .cannotAttach(
-        source: slot.source, reason: "\(key) cannot be used on the embeddings \(embedding.name)")
+        source: slot.source,
+        reason: "lora_bias cannot be used on the embeddings \(embedding.name)")
     }
     let (count, width, rank) = (
       embedding.count, embedding.width, self.rank(of: embedding.name)
     )
-    return LowRankEmbedding(
+    let lowRank = LowRankEmbedding(
       a: try slot.parameter(".lora_embedding_A", [rank, count]) { _ in
         Tensor(repeating: 0, [rank, count])
       },
@@ -205,5 +207,10 @@ extension LoRAConfiguration {
         Tensor((0..<width * rank).map { _ in stream.normal() }, [width, rank])
       },
       scale: scale(rank: rank, alpha: alpha(of: embedding.name)))
+    guard usesDoRA else { return lowRank }
+    let magnitude = try slot.parameter(".lora_magnitude_vector", [width]) { _ in
+      RowNorms.initial(embedding.weight, .columns)
+    }
+    return MagnitudeEmbedding(lowRank, magnitude: magnitude, on: embedding)
   }
 }

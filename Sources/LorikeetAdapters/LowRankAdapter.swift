@@ -59,18 +59,16 @@ public final class LowRankAdapter: LinearTerm {
     Kernels.product(b.variable.value, a.variable.value, alpha: scale)
   }
 
-  public func obstacleToMerging(into linear: Linear) -> String? {
-    bias != nil && linear.bias == nil
-      ? "\(linear.name) has no bias to fold lora_bias into" : nil
-  }
+  public var hasBias: Bool { bias != nil }
 
-  public func merge(into linear: Linear) {
-    linear.weight.replace(with: Kernels.add(linear.weight.variable.value, delta))
-    if let bias, let target = linear.bias {
-      var sum = target.variable.value
-      Kernels.accumulate(bias.variable.value, scale: scale, into: &sum)
-      target.replace(with: sum)
+  public func delta(on linear: Linear) -> LinearDelta {
+    let own = bias.map { bias in
+      var scaled = bias.variable.value
+      Kernels.scale(&scaled, by: scale)
+      return scaled
     }
+    return LinearDelta(
+      .lowRank(a: a.variable.value, b: b.variable.value, scale: scale), bias: own)
   }
 }
 
@@ -90,21 +88,13 @@ final class LowRankEmbedding: EmbeddingTerm {
 
   var parameters: [Parameter] { [a, b] }
 
-  func obstacleToMerging(into embedding: Embedding) -> String? {
-    embedding.isTied
-      ? "\(embedding.name) is also the model's head, which the adapter leaves as it is" : nil
-  }
-
   func apply(to output: Variable, tokens: [Int], _ tape: Tape) -> Variable {
     tape.addLowRank(
       to: output, tape.embedColumns(a.variable, tokens), transposed: b, scale: scale)
   }
 
-  func merge(into embedding: Embedding) {
-    let delta = Kernels.product(
-      b.variable.value, a.variable.value, alpha: scale)  // [width, tokens]
-    embedding.weight.replace(
-      with: Kernels.add(embedding.weight.variable.value, Kernels.transposed(delta)))
+  func delta(on embedding: Embedding) -> LinearDelta.Weight {
+    .lowRank(a: a.variable.value, b: b.variable.value, scale: scale)
   }
 }
 
@@ -134,6 +124,8 @@ final class TokenRows: EmbeddingTerm {
   }
 
   var parameters: [Parameter] { [rows] }
+  var isAdditive: Bool { false }
+  var replacesRows: Bool { true }
 
   func apply(to output: Variable, tokens: [Int], _ tape: Tape) -> Variable {
     let found = tokens.enumerated().compactMap { row, token in
@@ -156,6 +148,16 @@ final class TokenRows: EmbeddingTerm {
         tokens.enumerated().map { (row: $0.element, source: $0.offset) }))
     whole = tape.isRecording ? nil : (stored, learned.value, head)
     return head
+  }
+
+  func delta(on embedding: Embedding) -> LinearDelta.Weight {
+    var change = Tensor(repeating: 0, [embedding.count, embedding.width])
+    for (place, token) in tokens.enumerated() {
+      var row = rows.variable.value.rows(place..<place + 1)
+      Kernels.accumulate(embedding.weight.rows(token..<token + 1), scale: -1, into: &row)
+      Kernels.copyRows(row, into: &change, at: token)
+    }
+    return .dense(Kernels.transposed(change))
   }
 
   func merge(into embedding: Embedding) {

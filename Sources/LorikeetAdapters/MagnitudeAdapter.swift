@@ -16,23 +16,14 @@ public final class MagnitudeAdapter: LinearTerm {
   /// m, `[out]`.
   public let magnitude: Parameter
   private unowned let linear: Linear
-  private var cache: Norms?
-
-  /// The norms, and what they were computed from. It is kept alive, so that its identity tells whether
-  /// anything has changed.
-  private struct Norms {
-    let weight: StoredTensor
-    let squares: [Float]
-    let a: Tensor
-    let b: Tensor
-    let values: Tensor
-  }
+  private let rowNorms: RowNorms
 
   /// - Parameter lowRank: without a bias of its own, which PEFT does not have with DoRA.
   public init(_ lowRank: LowRankAdapter, magnitude: Parameter, on linear: Linear) {
     self.lowRank = lowRank
     self.magnitude = magnitude
     self.linear = linear
+    rowNorms = RowNorms(linear.weight, .rows)
   }
 
   public var parameters: [Parameter] { lowRank.parameters + [magnitude] }
@@ -61,58 +52,57 @@ public final class MagnitudeAdapter: LinearTerm {
       runs: runs)
   }
 
-  /// The norm of each row of W + s B A, `[out]`, without that matrix:
-  /// |W_j + s B_j A|^2 = |W_j|^2 + 2 s B_j (A W_j) + s^2 B_j (A A^T) B_j.
+  /// The norm of each row of W + s B A, `[out]`.
   private var norms: Tensor {
-    let (a, b) = (lowRank.a.variable.value, lowRank.b.variable.value)
-    let weight = linear.weight.stored
-    let known = cache.flatMap { $0.weight.storage === weight.storage ? $0 : nil }
-    if let known, known.a.storage === a.storage, known.b.storage === b.storage {
-      return known.values
-    }
-    let squares = known?.squares ?? Self.squares(of: linear.weight)
-    let cross = Kernels.transposed(linear.weight.matrix.multiply(a))  // [out, r]
-    let gram = Kernels.product(b, Kernels.product(a, a, transposeB: true))  // [out, r]
-    let scale = lowRank.scale
-    let (bv, cv, gv, rank) = (b.values, cross.values, gram.values, b.width)
-    let values = squares.indices.map { row in
-      var sum = squares[row]
-      for k in row * rank..<(row + 1) * rank {
-        sum += scale * bv[k] * (2 * cv[k] + scale * gv[k])
-      }
-      return max(sum, 0).squareRoot()
-    }
-    let norms = Tensor(values, [values.count])
-    cache = Norms(weight: weight, squares: squares, a: a, b: b, values: norms)
-    return norms
+    rowNorms.values(
+      a: lowRank.a.variable.value, b: lowRank.b.variable.value, scale: lowRank.scale)
   }
 
-  /// The norm of each row of a weight, `[out]`: the magnitudes of a new adapter.
-  static func rowNorms(of weight: Parameter) -> Tensor {
-    let squares = squares(of: weight)
-    return Tensor(squares.map { $0.squareRoot() }, [squares.count])
+  /// (c - 1) W + c s B A.
+  public func delta(on linear: Linear) -> LinearDelta {
+    let factors = Tensor.factors(magnitude.variable.value, over: norms)
+    let less = Tensor(factors.values.map { $0 - 1 }, factors.shape)
+    var sum = Kernels.scaleRows(linear.weight.matrix.tensor, by: less)
+    Kernels.accumulate(Kernels.scaleRows(lowRank.delta, by: factors), into: &sum)
+    return LinearDelta(.dense(sum))
+  }
+}
+
+/// DoRA on a table of embeddings: what `MagnitudeAdapter` is to W, for the table as W^T (PEFT's
+/// `DoraEmbeddingLayer`). Every channel of the embeddings gets a norm of its own, over all tokens.
+final class MagnitudeEmbedding: EmbeddingTerm {
+  let lowRank: LowRankEmbedding
+  /// m, `[width]`.
+  let magnitude: Parameter
+  private let rowNorms: RowNorms
+
+  init(_ lowRank: LowRankEmbedding, magnitude: Parameter, on embedding: Embedding) {
+    self.lowRank = lowRank
+    self.magnitude = magnitude
+    rowNorms = RowNorms(embedding.weight, .columns)
   }
 
-  private static func squares(of weight: Parameter) -> [Float] {
-    let rows = weight.shape[0]
-    var squares: [Float] = []
-    squares.reserveCapacity(rows)
-    for start in stride(from: 0, to: rows, by: 64) {
-      let block = weight.rows(start..<min(start + 64, rows))
-      for row in 0..<block.rows {
-        squares.append(Float(Kernels.sumOfSquares(block.rows(row..<row + 1))))
-      }
-    }
-    return squares
+  var parameters: [Parameter] { lowRank.parameters + [magnitude] }
+  var isAdditive: Bool { false }
+
+  private var norms: Tensor {
+    rowNorms.values(
+      a: lowRank.a.variable.value, b: lowRank.b.variable.value, scale: lowRank.scale)
   }
 
-  public func merge(into linear: Linear) {
-    let factors = Tensor(
-      zip(magnitude.variable.value.values, norms.values).map {
-        $0 / max($1, .leastNormalMagnitude)
-      }, magnitude.shape)
-    let sum = Kernels.add(linear.weight.variable.value, lowRank.delta)
-    linear.weight.replace(
-      with: Kernels.transposed(Kernels.scaleColumns(Kernels.transposed(sum), by: factors)))
+  func apply(to output: Variable, tokens: [Int], _ tape: Tape) -> Variable {
+    tape.scaleColumns(
+      lowRank.apply(to: output, tokens: tokens, tape), by: magnitude.variable, over: norms,
+      runs: [0..<tokens.count], reusing: true)
+  }
+
+  func delta(on embedding: Embedding) -> LinearDelta.Weight {
+    let factors = Tensor.factors(magnitude.variable.value, over: norms)
+    let less = Tensor(factors.values.map { $0 - 1 }, factors.shape)
+    var sum = Kernels.transposed(
+      Kernels.scaleColumns(embedding.weight.matrix.tensor, by: less))  // [width, tokens]
+    Kernels.accumulate(
+      Kernels.scaleRows(lowRank.delta(on: embedding).matrix, by: factors), into: &sum)
+    return .dense(sum)
   }
 }

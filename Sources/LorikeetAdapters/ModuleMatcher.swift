@@ -13,6 +13,13 @@ public struct ModuleMatcher {
     self.outputEmbedding = outputEmbedding
   }
 
+  /// Finds what one name in `modules_to_save` stands for.
+  init(saving name: String) {
+    var configuration = LoRAConfiguration()
+    configuration.modulesToSave = [name]
+    self.init(configuration)
+  }
+
   /// Whether the linear layer of this name is adapted.
   public func isTarget(_ name: String) -> Bool {
     if let excluded = configuration.excluded, Self.matches(excluded, name) { return false }

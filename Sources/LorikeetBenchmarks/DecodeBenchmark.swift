@@ -90,7 +90,7 @@ package struct DecodeBenchmark {
   /// The weights that every token needs: all of the decoder's, but for input embeddings that are not
   /// the output ones, of which one row is read.
   private var weights: [StoredTensor] {
-    let (embeddings, head) = (model.decoder.embeddings, model.decoder.head)
+    let (embeddings, head) = (model.decoder.embeddings, model.decoder.head.weight)
     return model.index.entries.filter { entry in
       !entry.modulePath.hasPrefix("model.vision_tower.")
         && !entry.modulePath.hasPrefix("model.multi_modal_projector.")

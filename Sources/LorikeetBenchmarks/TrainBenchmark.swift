@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import LorikeetAutograd
+internal import LorikeetLayers
 internal import LorikeetTensors
 internal import LorikeetTextDecoders
 internal import LorikeetTokenPruning
@@ -135,7 +136,7 @@ package struct TrainBenchmark {
     let timing = try Repetitions(warmUp: 0, count: options.repetitions.count).time(take)
     var settings: JSONLine = [
       "model": .string(name),
-      "base_dtype": .string(pipeline.model.decoder.head.stored.dtype.rawValue),
+      "base_dtype": .string(pipeline.model.decoder.head.weight.stored.dtype.rawValue),
     ]
     settings.pairs += options.settings.pairs
     settings.append("trained_values", .int(setup.count))

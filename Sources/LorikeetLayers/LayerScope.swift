@@ -146,6 +146,26 @@ public struct LayerScope {
     return embedding
   }
 
+  /// The layer at this place that gives the logits.
+  ///
+  /// - Parameters:
+  ///   - embedding: the table that stands in the other end of the model, of the head's own shape.
+  ///   - isTied: whether its weight is that table. A head of a checkpoint that differs from it is read
+  ///     all the same, as transformers does.
+  public func head(_ name: String, of embedding: Embedding, isTied: Bool) -> Linear {
+    let scope = scoped(name)
+    let shares = isTied && !scope.contains("weight", unlike: embedding.weight)
+    let head = Linear(
+      name: scope.modulePath,
+      weight: shares
+        ? embedding.weight
+        : scope.parameter("weight", embedding.weight.shape, initial: .normal(0.02)),
+      bias: nil, isTied: shares)
+    embedding.isTied = shares
+    index.enter(head: head)
+    return head
+  }
+
   /// The shape, or an empty one of the same rank if it has more than 2^28 values.
   private static func placeholder(_ shape: Shape) -> Shape {
     var count = 1

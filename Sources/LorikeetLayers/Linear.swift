@@ -9,24 +9,31 @@ public final class Linear {
   public let name: String
   public let weight: Parameter
   public let bias: Parameter?
+  /// Whether the weight is also the model's table of embeddings.
+  public let isTied: Bool
   /// What is plugged in, in the order in which it acts.
   public var adapters: [any LinearAdapter] = []
 
-  public init(name: String, weight: Parameter, bias: Parameter?) {
+  public init(name: String, weight: Parameter, bias: Parameter?, isTied: Bool = false) {
     self.name = name
     self.weight = weight
     self.bias = bias
+    self.isTied = isTied
   }
 
   public var inputs: Int { weight.shape[1] }
   public var outputs: Int { weight.shape[0] }
 
-  /// - Parameter x: `[rows, in]`.
+  /// - Parameters:
+  ///   - x: `[rows, in]`.
+  ///   - other: what stands in for the weight; nil for the weight itself.
   /// - Returns: `[rows, out]`.
-  public func callAsFunction(_ x: Variable, _ context: ForwardContext) -> Variable {
+  public func callAsFunction(
+    _ x: Variable, _ context: ForwardContext, weight other: Parameter? = nil
+  ) -> Variable {
     var x = x
     for adapter in adapters { x = adapter.prepare(x, context) }
-    var y = context.tape.linear(x, weight, bias: bias)
+    var y = context.tape.linear(x, other ?? weight, bias: bias)
     for adapter in adapters { y = adapter.apply(to: y, input: x, context) }
     return y
   }

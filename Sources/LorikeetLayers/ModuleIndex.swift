@@ -3,7 +3,8 @@
 public import LorikeetAutograd
 internal import LorikeetTensors
 
-/// Every parameter, linear layer and table of embeddings of a model, in the order in which it was built.
+/// Every parameter, linear layer within the model, table of embeddings and head of a model, in the order
+/// in which it was built.
 public final class ModuleIndex {
   /// A parameter and its place in the module tree (its own name is the one in the checkpoint).
   public struct Entry {
@@ -13,6 +14,8 @@ public final class ModuleIndex {
   public private(set) var entries: [Entry] = []
   public private(set) var linears: [Linear] = []
   public private(set) var embeddings: [Embedding] = []
+  /// The layers that give the logits, whose weights may be those of the embeddings.
+  public private(set) var heads: [Linear] = []
 
   public init() {}
 
@@ -23,6 +26,10 @@ public final class ModuleIndex {
   }
   func enter(_ linear: Linear) { linears.append(linear) }
   func enter(_ embedding: Embedding) { embeddings.append(embedding) }
+  func enter(head: Linear) { heads.append(head) }
+
+  /// Every linear layer that adapters can be put on.
+  public var adaptable: [Linear] { linears + heads }
 
   /// The number of values of all parameters.
   public var parameterCount: Int { entries.reduce(0) { $0 + $1.parameter.shape.count } }

@@ -2,19 +2,19 @@
 
 public import LorikeetAutograd
 public import LorikeetLayers
-internal import LorikeetTensors
+public import LorikeetTensors
 
 /// A causal language model that takes embeddings, so that images may stand among the words.
 public protocol TextDecoder: AnyObject {
   /// The width of the embeddings.
   var width: Int { get }
-  /// The number of tokens, `[vocabulary, width]` being the shape of `embeddings` and `head`.
+  /// The number of tokens, `[vocabulary, width]` being the shape of `embeddings` and of the head's weight.
   var vocabulary: Int { get }
   /// The number of positions that the model was made for.
   var contextLength: Int { get }
   var embedding: Embedding { get }
-  /// The output embeddings; the input ones where the model ties them.
-  var head: Parameter { get }
+  /// The layer that gives the logits; its weight is the table of `embedding` where the model ties them.
+  var head: Linear { get }
   var layerCount: Int { get }
   /// What the embeddings of tokens are multiplied by.
   var embeddingScale: Float { get }
@@ -47,23 +47,42 @@ extension TextDecoder {
     return embeddingScale == 1 ? rows : tape.scale(rows, by: embeddingScale)
   }
 
-  /// The output embeddings with what adapters change of them.
-  private func adaptedHead(_ tape: Tape) -> Parameter {
-    embedding.isTied ? embedding.head(tape) : head
+  /// The head's weight with what adapters of the embeddings change of it.
+  private func headWeight(_ tape: Tape) -> Parameter {
+    head.isTied ? embedding.head(tape) : head.weight
+  }
+
+  /// Logits before they are capped. What the rows predict is text, so the head's adapters take them for
+  /// rows of text.
+  private func rawLogits(_ hidden: Variable, _ tape: Tape, dropout: RandomStream?) -> Variable {
+    let context = ForwardContext(
+      tape: tape, isTraining: dropout != nil, lengths: [hidden.shape.rows], modality: .text,
+      random: dropout)
+    return head(hidden, context, weight: headWeight(tape))
   }
 
   /// Logits of some rows of hidden states, `[rows, vocabulary]`.
   public func logits(_ hidden: Variable, _ tape: Tape) -> Variable {
-    let logits = tape.linear(hidden, adaptedHead(tape))
+    let logits = rawLogits(hidden, tape, dropout: nil)
     return logitSoftCap.map { tape.softCap(logits, $0) } ?? logits
   }
 
   /// The weighted sum of -log p(target) over rows of hidden states, as `Tape.linearCrossEntropy`.
+  ///
+  /// Where the head has adapters the logits of all rows exist at once.
+  ///
+  /// - Parameter dropout: in training, what the head's adapters draw their dropout from.
   public func crossEntropy(
-    _ hidden: Variable, targets: [Int], weights: [Float], _ tape: Tape
+    _ hidden: Variable, targets: [Int], weights: [Float], _ tape: Tape,
+    dropout: RandomStream? = nil
   ) -> (loss: Variable, losses: [Float]) {
-    tape.linearCrossEntropy(
-      hidden, head: adaptedHead(tape), targets: targets, weights: weights, softCap: logitSoftCap)
+    guard head.adapters.isEmpty else {
+      return tape.crossEntropy(
+        rawLogits(hidden, tape, dropout: dropout), targets: targets, weights: weights,
+        softCap: logitSoftCap)
+    }
+    return tape.linearCrossEntropy(
+      hidden, head: headWeight(tape), targets: targets, weights: weights, softCap: logitSoftCap)
   }
 }
 

@@ -18,7 +18,7 @@ public final class TransformerDecoder: TextDecoder {
 
   public let configuration: TextDecoderConfiguration
   public let embedding: Embedding
-  public let head: Parameter
+  public let head: Linear
   private let blocks: [Block]
   private let norm: RMSNorm
 
@@ -46,12 +46,7 @@ public final class TransformerDecoder: TextDecoder {
     }
     norm = RMSNorm(
       scope.scoped("norm"), width: c.hiddenSize, epsilon: c.epsilon, offset: c.normOffset)
-    let head = headScope.scoped("lm_head")
-    self.head =
-      c.tiesEmbeddings && !head.contains("weight", unlike: embedding.weight)
-      ? embedding.weight
-      : head.parameter("weight", [c.vocabulary, c.hiddenSize], initial: .normal(0.02))
-    embedding.isTied = self.head === embedding.weight
+    head = headScope.head("lm_head", of: embedding, isTied: c.tiesEmbeddings)
   }
 
   private static func block(

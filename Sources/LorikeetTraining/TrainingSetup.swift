@@ -149,26 +149,15 @@ extension TrainingRecipe {
     configuration.usesDoRA = useDora
     configuration.baseModel = self.model
     configuration.taskType = model.vision == nil ? "CAUSAL_LM" : nil
+    // As the embeddings of tokens and the head belong to the one that serves text.
+    let servesText = served?.contains(.text) ?? true
+    let textual = Set(model.index.heads.map(\.name) + model.index.embeddings.map(\.name))
     var names: [String] = []
     for part in ModelPart.allCases {
       let options = self.part(part)
       guard training(of: part) == .lora, part == .decoder || servesImages else { continue }
-      var choice = LoRAConfiguration()
-      choice.targets =
-        options.targetModules.map { .names($0) }
-        ?? (peftType == .ia3 ? .names(Self.scaledLayers) : .allLinear)
-      let matcher = ModuleMatcher(choice)
-      let chosen = model.index.linears.map(\.name).filter {
-        ModelPart(path: $0) == part && matcher.isTarget($0)
-      }
-      guard !chosen.isEmpty else {
-        throw AdapterError.noTargets(
-          source: "\(path): \(part.rawValue).target_modules",
-          targets: options.targetModules?.joined(separator: ", ") ?? "all-linear",
-          examples: model.index.linears.map(\.name).filter { ModelPart(path: $0) == part }.suffix(3)
-        )
-      }
-      names += chosen
+      let chosen = try targets(of: part, model, path: path)
+      names += servesText ? chosen : chosen.filter { !textual.contains($0) }
       let rank = modality?.r ?? options.r ?? r
       let alpha = modality?.loraAlpha ?? options.loraAlpha ?? loraAlpha
       let pattern = "model\\.\(part.module)\\..*"
@@ -180,6 +169,36 @@ extension TrainingRecipe {
       configuration.modulesToSave = ["multi_modal_projector"]
     }
     return peftType == .ia3 ? Self.scaling(configuration) : configuration
+  }
+
+  /// The names of the modules of a part that `target_modules` names.
+  ///
+  /// - Throws: `AdapterError.noTargets` for a name that matches nothing.
+  private func targets(
+    of part: ModelPart, _ model: VisionLanguageModel, path: String
+  ) throws(AdapterError) -> [String] {
+    func matching(_ targets: ModuleTargets) -> [String] {
+      var choice = LoRAConfiguration()
+      choice.targets = targets
+      let matcher = ModuleMatcher(choice)
+      let names =
+        model.index.adaptable.map(\.name).filter { matcher.isTarget($0) }
+        + model.index.embeddings.map(\.name).filter { matcher.isTargetEmbedding($0) }
+      return names.filter { ModelPart(path: $0) == part }
+    }
+    func refuse(_ targets: String) -> AdapterError {
+      .noTargets(
+        source: "\(path): \(part.rawValue).target_modules", targets: targets,
+        examples: model.index.linears.map(\.name).filter { ModelPart(path: $0) == part }.suffix(3))
+    }
+    guard let asked = self.part(part).targetModules else {
+      let chosen = matching(peftType == .ia3 ? .names(Self.scaledLayers) : .allLinear)
+      guard !chosen.isEmpty else { throw refuse("all-linear") }
+      return chosen
+    }
+    if let name = asked.first(where: { matching(.names([$0])).isEmpty }) { throw refuse(name) }
+    guard !asked.isEmpty else { throw refuse("(none given)") }
+    return matching(.names(asked))
   }
 
   /// What (IA)^3 scales by default: keys, values, and the input of the last layer of each

@@ -53,6 +53,6 @@ extension VisionLanguageModel {
       store(linear.weight, type.dtype)
     }
     store(decoder.embeddings, type.embeddingType)
-    if decoder.head !== decoder.embeddings { store(decoder.head, type.embeddingType) }
+    if !decoder.head.isTied { store(decoder.head.weight, type.embeddingType) }
   }
 }

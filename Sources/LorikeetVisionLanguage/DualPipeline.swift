@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
-internal import LorikeetAdapters
+public import LorikeetAdapters
 internal import LorikeetLayers
 public import LorikeetTensors
 public import LorikeetTokenizers
@@ -15,8 +15,8 @@ public final class DualPipeline {
   public let pictures: PictureEmbedder
   private let adapters: AdapterSet?
 
-  /// Opens a model directory and, if given, an adapter directory.
-  public init(model directory: String, adapter: String? = nil) throws {
+  /// Opens a model directory and, if given, what is chosen of some adapters.
+  public init(model directory: String, adapters selection: AdapterSelection? = nil) throws {
     let loaded = try ModelDirectory(directory).load()
     guard case .dual(let model) = loaded else {
       throw ConfigurationError(
@@ -26,7 +26,7 @@ public final class DualPipeline {
     }
     self.model = model
     self.directory = directory
-    adapters = try adapter.map { try AdapterSet(directory: $0, attachingTo: model.index) }
+    adapters = try selection.map { try AdapterSet($0, attachingTo: model.index) }
     pictures = try PictureEmbedder(loaded, directory: directory)
   }
 

@@ -134,32 +134,36 @@ extension ModelConversion {
     _ parameter: Parameter, _ decoderName: String, _ c: TextDecoderConfiguration, _ type: BaseType,
     path: String
   ) throws -> PendingTensor {
-    // model.layers.3.self_attn.q_proj.weight to blk.3.attn_q.weight
-    var module = String(decoderName.dropLast(".weight".count))
-    var prefix = ""
-    let layers = "model.layers."
-    if module.hasPrefix(layers) {
-      let parts = module.dropFirst(layers.count).split(separator: ".", maxSplits: 1)
-      prefix = "blk.\(parts.first ?? "")."
-      module = String(parts.last ?? "")
-    }
-    guard let name = names[module] else {
+    guard let name = ggufName(String(decoderName.dropLast(".weight".count))) else {
       throw ConfigurationError(path: path, "\(decoderName) has no name in GGUF")
     }
     let stored = parameter.stored
     let isEmbedding = name == "token_embd" || name == "output"
     var dtype = stored.shape.rank < 2 ? .float32 : isEmbedding ? type.embeddingType : type.dtype
     if !stored.canConvert(to: dtype) { dtype = .float16 }
-    let heads = name == "attn_q" ? c.heads : name == "attn_k" ? c.keyHeads : nil
-    return PendingTensor(name: prefix + name + ".weight", dtype: dtype, shape: stored.shape) {
+    let heads = pairedHeads(name, c)
+    return PendingTensor(name: name + ".weight", dtype: dtype, shape: stored.shape) {
       heads.map { StoredTensor(paired(stored.tensor(), heads: $0)).converted(to: dtype) }
         ?? stored.converted(to: dtype)
     }
   }
 
+  /// The name of a module of a Llama in GGUF: blk.3.attn_q of model.layers.3.self_attn.q_proj.
+  static func ggufName(_ module: String) -> String? {
+    let layers = "model.layers."
+    guard module.hasPrefix(layers) else { return names[module] }
+    let parts = module.dropFirst(layers.count).split(separator: ".", maxSplits: 1)
+    return names[String(parts.last ?? "")].map { "blk.\(parts.first ?? "").\($0)" }
+  }
+
+  /// The heads of a weight whose rows GGUF orders in its own way; nil for other weights.
+  static func pairedHeads(_ name: String, _ c: TextDecoderConfiguration) -> Int? {
+    name.hasSuffix(".attn_q") ? c.heads : name.hasSuffix(".attn_k") ? c.keyHeads : nil
+  }
+
   /// Orders the rows of a query or key projection as GGUF does: the two channels that rotary positions
   /// turn together, `i` and `i + width / 2` of a head at Hugging Face, lie side by side.
-  private static func paired(_ matrix: Tensor, heads: Int) -> Tensor {
+  static func paired(_ matrix: Tensor, heads: Int) -> Tensor {
     let half = matrix.rows / heads / 2
     let order = (0..<matrix.rows).map { row in
       let (head, place) = (row / (2 * half), row % (2 * half))

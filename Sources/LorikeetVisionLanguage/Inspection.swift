@@ -36,7 +36,12 @@ public struct Inspection: Sendable {
   public static func all(of path: String) throws -> [Inspection] {
     let manager = FileManager.default
     func exists(_ name: String) -> Bool { manager.fileExists(atPath: path + "/" + name) }
-    if exists("adapter_config.json") { return [try adapter(path, name: "default")] }
+    if exists("adapter_config.json") || !exists("adapter_routing.json") && !exists("config.json") {
+      let found = try AdapterSelection(directory: path).candidates()
+      if found.contains(where: { $0.directory != path }) || exists("adapter_config.json") {
+        return try found.map { try adapter($0.directory, name: $0.name) }
+      }
+    }
     if exists("adapter_routing.json") {
       let routing = try JSONFile.decode(
         AdapterRouting.self, from: path + "/adapter_routing.json")
@@ -62,8 +67,14 @@ public struct Inspection: Sendable {
   }
 
   private static func adapter(_ path: String, name: String) throws -> Inspection {
-    let configuration = try AdapterMethods.configuration(path: path + "/adapter_config.json")
-    let checkpoint = try Checkpoint(file: path + "/adapter_model.safetensors")
+    var (configuration, weights): (any AdapterConfiguration, String)
+    if MLXAdapter.isFound(in: path) {
+      (configuration, weights) = try MLXAdapter.configuration(path)
+    } else {
+      configuration = try AdapterMethods.configuration(path: path + "/adapter_config.json")
+      weights = path + "/adapter_model.safetensors"
+    }
+    let checkpoint = try Checkpoint(file: weights)
     return Inspection(
       path: path, kind: .adapter(name: name, configuration),
       parts: parts(of: checkpoint, Layout.several.part))

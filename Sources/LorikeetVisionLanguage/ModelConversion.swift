@@ -31,7 +31,7 @@ public enum ModelConversion {
         .filter { $0.weight.stored.canConvert(to: .nf4) }.map(\.weight.name))
     var decoder: VisionLanguageModel?
     if case .language(let language) = model { decoder = language }
-    let embeddings = Set([decoder?.decoder.embeddings.name, decoder?.decoder.head.name])
+    let embeddings = Set([decoder?.decoder.embeddings.name, decoder?.decoder.head.weight.name])
     var groups: [[PendingTensor]] = []
     for parameter in model.index.parameters {
       let stored = parameter.stored

@@ -148,8 +148,10 @@ extension VisionLanguageModel {
     let hidden = hiddenStates(batch, tape: tape, isTraining: isTraining, random: random)
     let selected = tape.selectRows(hidden, batch.targets.map(\.row))
     let factor = weight ?? 1 / Float(max(batch.targets.count, 1))
+    var random = random
     return decoder.crossEntropy(
       selected, targets: batch.targets.map(\.token),
-      weights: Array(repeating: factor, count: batch.targets.count), tape)
+      weights: Array(repeating: factor, count: batch.targets.count), tape,
+      dropout: isTraining ? .derive(seed: random.next(), label: "head") : nil)
   }
 }

@@ -23,12 +23,25 @@ public final class Pipeline {
 
   private static let settingsFile = "lorikeet.json"
   private static let standInsFile = "stand_ins.safetensors"
+  /// What stands beside an adapter and is not PEFT's.
+  static let companions = [settingsFile, standInsFile]
 
   /// Opens a model directory and, if given, an adapter directory with the settings beside it.
   ///
   /// - Parameter baseType: what the model's weights are turned into; nil leaves them as they are.
-  public init(
+  public convenience init(
     model directory: String, adapter: String? = nil, baseType: BaseType? = nil, strict: Bool = true
+  ) throws {
+    try self.init(
+      model: directory, adapters: adapter.map { AdapterSelection(directory: $0) },
+      baseType: baseType, strict: strict)
+  }
+
+  /// Opens a model directory with what is chosen of several adapters; the settings are those beside the
+  /// first one that acts.
+  public init(
+    model directory: String, adapters selection: AdapterSelection?, baseType: BaseType? = nil,
+    strict: Bool = true
   ) throws {
     model = try ModelDirectory(directory).loadLanguageModel(strict: strict)
     if let baseType { model.storeWeights(as: baseType) }
@@ -36,8 +49,8 @@ public final class Pipeline {
     processor.putsPicturesFirst = model.promptSeesItself
     settings = TaskSettings()
     missing = DropRows()
-    guard let adapter else { return }
-    adapters = try AdapterSet(directory: adapter, attachingTo: model.index)
+    guard let selection, let adapter = try selection.chosen().first?.directory else { return }
+    adapters = try AdapterSet(selection, attachingTo: model.index)
     let path = adapter + "/" + Self.settingsFile
     if FileManager.default.fileExists(atPath: path) {
       settings = try JSONFile.decode(TaskSettings.self, from: path)

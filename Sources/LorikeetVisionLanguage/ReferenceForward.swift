@@ -28,13 +28,13 @@ public struct ReferenceForward {
   public let model: LoadedModel
   public let adapters: AdapterSet?
 
-  /// Opens a model directory and attaches an adapter directory.
+  /// Opens a model directory and attaches what is chosen of some adapters.
   ///
   /// - Throws: an error that names the file and the cause.
-  public init(model: String, adapter: String? = nil) throws {
+  public init(model: String, adapters selection: AdapterSelection? = nil) throws {
     self.model = try ModelDirectory(model).load()
     let index = self.model.index
-    adapters = try adapter.map { try AdapterSet(directory: $0, attachingTo: index) }
+    adapters = try selection.map { try AdapterSet($0, attachingTo: index) }
   }
 
   /// Computes what the kind of model has to give.

@@ -26,8 +26,8 @@ import Testing
       self.configuration = configuration
     }
   }
-  /// The base model of these tests has a bias in every linear layer.
-  static let base = "adapters/lora-bias/seed-1"
+  /// The base model of these tests has a bias in every linear layer, and a head of its own.
+  static let base = "adapters/lora-bias/seed-2"
   static let forms = [
     Form("plain", .names(["q_proj", "down_proj"])),
     Form("all linear layers, dropout", .allLinear) { $0.dropout = 0.3 },
@@ -39,8 +39,11 @@ import Testing
     Form("biases of the adapted layers", .names(["v_proj"])) { $0.bias = .loraOnly },
     Form("all biases", .names(["v_proj"])) { $0.bias = .all },
     Form("bias of its own", .names(["v_proj", "o_proj"])) { $0.hasLoRABias = true },
-    Form("a module trained whole", .names(["v_proj"])) { $0.modulesToSave = ["norm", "lm_head"] },
+    Form("a module trained whole", .names(["v_proj"])) { $0.modulesToSave = ["norm", "k_proj"] },
     Form("modules trained whole alone", nil) { $0.modulesToSave = ["down_proj"] },
+    Form("the embeddings", .names(["embed_tokens", "v_proj"])),
+    Form("the head", .names(["lm_head", "q_proj"])) { $0.dropout = 0.1 },
+    Form("DoRA on embeddings and head", .names(["lm_head", "embed_tokens"])) { $0.usesDoRA = true },
     Form("one layer", .names(["gate_proj"])) { $0.layersToTransform = [1] },
     Form("DoRA", .names(["q_proj", "down_proj"])) { $0.usesDoRA = true },
     Form("DoRA, dropout, biases", .allLinear) {
@@ -55,7 +58,7 @@ import Testing
     var configuration = IA3Configuration()
     configuration.targets = .names(["k_proj", "v_proj", "down_proj"])
     configuration.feedForward = .names(["down_proj"])
-    configuration.modulesToSave = ["lm_head"]
+    configuration.modulesToSave = ["o_proj"]
     return configuration
   }
 
@@ -116,6 +119,24 @@ import Testing
     #expect(llama.logits() == before)
     #expect(llama.baseBytes() == bytes)
     #expect(llama.index.parameters.allSatisfy { !$0.isTrainable })
+  }
+
+  /// What every method amounts to is LoRA of a high enough rank.
+  @Test(arguments: forms) func itsLoRAGivesTheSame(form: Form) throws {
+    let llama = try AdaptedLlama(Self.base)
+    let before = llama.logits()
+    let adapter = try attach(form, to: llama)
+    adapter.perturb()
+    let adapted = llama.logits()
+    let (weights, report) = try adapter.asLoRA(.rank(1000))
+    #expect(report.error < 1e-5)
+    adapter.detach()
+    #expect(llama.logits() == before)
+    let lora = try Adapter(name: "lora", weights, attachingTo: llama.index, source: "test")
+    #expect(lora.configuration is LoRAConfiguration)
+    expectClose(llama.logits(), adapted, tolerance: 2e-5)
+    lora.detach()
+    #expect(llama.logits() == before)
   }
 
   @Test(arguments: forms) func savedAndLoadedGivesTheSame(form: Form) throws {

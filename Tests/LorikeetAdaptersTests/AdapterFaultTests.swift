@@ -118,7 +118,11 @@ import Testing
       (["layers_pattern": "layers"], "layers_pattern needs layers_to_transform"),
       (["use_dora": true, "lora_bias": true], "use_dora and lora_bias cannot both be set"),
       (["target_modules": ["q_proj", "norm"]], "target_modules matches model.norm"),
-      (["target_modules": ["embed_tokens"], "use_dora": true], "use_dora cannot be used on the"),
+      (["target_modules": ["embed_tokens"], "lora_bias": true], "lora_bias cannot be used on the"),
+      (["modules_to_save": ["norm", "score"]], "modules_to_save: score matches no module"),
+      (["use_frob": true], "key use_frob is not known, and is set to"),
+      (["some_pattern": ["q_proj": 2]], "key some_pattern is not known, and is set to"),
+      (["ensure_weight_tying": true], "key ensure_weight_tying is set"),
       (["trainable_token_indices": ["lm_head": [1]]], "only a list for embed_tokens"),
       (["peft_type": "IA3"], "feedforward_modules is missing"),
       (
@@ -137,6 +141,24 @@ import Testing
         try change($0, ["trainable_token_indices": tokens])
       }
       #expect(text.contains("are not different tokens of 0 ..<"), "\(text)")
+    }
+  }
+
+  /// Keys of versions to come do no harm while they are off.
+  @Test func unknownKeysThatAreOff() throws {
+    try withTemporaryDirectory { directory in
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path(Self.base + "/adapter"), toPath: directory + "/adapter")
+      try change(
+        directory + "/adapter",
+        [
+          "use_frob": false, "frob_pattern": [String: Int](), "frob_config": NSNull(),
+          "frobs": [Int](),
+        ])
+      let llama = try AdaptedLlama(Self.base)
+      _ = try Adapter(name: "a", directory: directory + "/adapter", attachingTo: llama.index)
+      expectClose(
+        llama.logits(), try llama.reference.expected("logits").values, tolerance: 1e-4)
     }
   }
 
@@ -181,6 +203,15 @@ import Testing
       let text = try configuration([key: value])
       #expect(text.hasPrefix("DIR/adapter_config.json: "), "\(key): \(value) gives \(text)")
     }
+  }
+
+  @Test func whatIsExpectedIsSaid() throws {
+    #expect(
+      try configuration(["r": "four"])
+        == "DIR/adapter_config.json: key r: four is not a valid value; expected a whole number")
+    #expect(
+      try configuration(["alpha_pattern": [1]]).hasSuffix(
+        "is not a valid value; expected numbers by name"))
   }
 
   @Test(arguments: ["", "{", "[]", "null", "\u{0}", #"{"peft_type": }"#])
@@ -307,6 +338,20 @@ import Testing
       error?.description == "cannot merge: model.layers.0.self_attn.q_proj has no bias to fold "
         + "lora_bias into")
     #expect(llama.logits() == before)
+  }
+
+  @Test func tiedWeightsAreNotMerged() throws {
+    for (target, other) in [("lm_head", "table of embeddings"), ("embed_tokens", "head")] {
+      let llama = try AdaptedLlama("adapters/lora/seed-1")
+      let adapter = try Adapter(
+        name: "default", LoRAConfiguration.make(targets: .names([target])),
+        attachingTo: llama.index, seed: 1)
+      adapter.perturb()
+      let before = llama.logits()
+      let error = #expect(throws: AdapterError.self) { try adapter.merge() }
+      #expect(error?.description.contains("is also the model's \(other)") == true)
+      #expect(llama.logits() == before)
+    }
   }
 
   @Test func newAdaptersThatMatchNothing() throws {

@@ -202,6 +202,32 @@ import Testing
     }
   }
 
+  /// Nothing is left without effect for a word that is misspelt, or for rows that never come.
+  @Test func routingsThatWouldDoNothing() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/adapter_routing.json"
+      try AtomicFile.write(#"{"adapters": {"imagge": "image"}}"#, to: path)
+      let llama = try AdaptedLlama(Self.base)
+      let error = #expect(throws: AdapterError.self) {
+        _ = try AdapterSet(directory: directory, attachingTo: llama.index)
+      }
+      #expect(
+        error?.description
+          == "\(path): imagge is no modality; there are *, image, text, missing_image, missing_text"
+      )
+      for target in ["lm_head", "embed_tokens"] {
+        let other = #expect(throws: AdapterError.self) {
+          _ = try Adapter(
+            name: "image", LoRAConfiguration.make(targets: .names([target])),
+            attachingTo: llama.index, modalities: [.image], seed: 1)
+        }
+        #expect(
+          other?.description
+            == "adapter image: the targets \(target) belong to text, which image does not serve")
+      }
+    }
+  }
+
   @Test func routedAdaptersAreNotMerged() throws {
     let llama = try AdaptedLlama(Self.base)
     let adapters = try set(.imageOnly, llama)

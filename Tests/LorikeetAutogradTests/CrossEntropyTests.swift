@@ -53,6 +53,37 @@ import Testing
     expectClose([result.loss.value.scalar], [Float(total)], tolerance: 1e-5, floor: 1)
   }
 
+  /// Logits that exist already give what their factors give, and the same gradients.
+  @Test(arguments: [nil, 2.5] as [Float?]) func logitsThatExist(softCap: Float?) {
+    let (rows, width, vocabulary) = (7, 5, 11)
+    let values = (
+      Tensor.random([rows, width], seed: 1), Tensor.random([vocabulary, width], seed: 2)
+    )
+    let ids = targets(rows, below: vocabulary)
+    let weights = Tensor.random([rows], seed: 3).values
+    func run(
+      _ loss: (Tape, Variable, Parameter) -> (loss: Variable, losses: [Float])
+    ) -> (Float, [Float], [Tensor?]) {
+      let tape = Tape(isRecording: true)
+      let x = Variable(values.0, requiresGradient: true)
+      let head = Parameter(name: "head", values.1, isTrainable: true)
+      let result = loss(tape, x, head)
+      let total = result.loss.value.scalar
+      tape.backward(from: tape.scale(result.loss, by: 3))
+      return (total, result.losses, [x.gradient, head.variable.gradient])
+    }
+    let whole = run { tape, x, head in
+      tape.linearCrossEntropy(x, head: head, targets: ids, weights: weights, softCap: softCap)
+    }
+    let split = run { tape, x, head in
+      tape.crossEntropy(tape.linear(x, head), targets: ids, weights: weights, softCap: softCap)
+    }
+    #expect(whole.0 == split.0 && whole.1 == split.1)
+    for (a, b) in zip(split.2, whole.2) {
+      if let a, let b { expectClose(a, b, tolerance: 1e-5) } else { Issue.record("no gradient") }
+    }
+  }
+
   @Test func noRowsGiveNoLoss() {
     let result = Tape.inference.linearCrossEntropy(
       Variable(Tensor([], [0, 4])), head: Parameter(name: "head", Tensor.random([3, 4], seed: 1)),

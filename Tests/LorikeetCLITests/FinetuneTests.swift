@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import LorikeetCheckpoints
+import LorikeetTensors
 import LorikeetTestSupport
 import Testing
 
@@ -101,6 +103,33 @@ import Testing
     }
   }
 
+  /// The head and the embeddings belong to the adapter that serves text, and learn.
+  @Test func headAndEmbeddingsTrain() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      let changes = [
+        "max_steps=2", "decoder.target_modules=[q_proj, lm_head, embed_tokens]", "lora_dropout=0.1",
+        "use_dora=true", "missing=drop",
+      ]
+      let run = try Command.run(arguments(setup, directory + "/run", changes))
+      #expect(run.status == 0, "\(run.errors)")
+      func tensors(_ adapter: String) throws -> SafetensorsFile {
+        try SafetensorsFile(path: "\(directory)/run/adapter/\(adapter)/adapter_model.safetensors")
+      }
+      let (text, image) = (try tensors("text"), try tensors("image"))
+      for name in ["lm_head.lora_B.weight", "model.language_model.embed_tokens.lora_embedding_A"] {
+        let found = try #require(text["base_model.model." + name], "\(text.names)")
+        #expect(found.tensor().values.contains { $0 != 0 })
+      }
+      #expect(!image.names.contains { $0.contains("lm_head") || $0.contains("embed_tokens") })
+      #expect(image.names.contains { $0.contains("q_proj") })
+      let caption = try Command.run([
+        "caption", "--model", setup.model, "--adapter", directory + "/run", setup.data + "/0.png",
+      ])
+      #expect(caption.status == 0, "\(caption.errors)")
+    }
+  }
+
   @Test func wrongRecipesAreOneLine() throws {
     try withTemporaryDirectory { directory in
       let setup = try TinySetup(in: directory)
@@ -108,6 +137,7 @@ import Testing
         ("learning_rat=1", "unknown key learning_rat"), ("eval_samples=-1", "eval_samples -1"),
         ("prune=best:1", "unknown method"), ("max_steps=1e99", "max_steps"),
         ("decoder.target_modules=[nothing]", "match no linear layer"),
+        ("decoder.target_modules=[q_proj, nothing]", "targets nothing match no linear layer"),
       ] {
         try expectFailure(
           arguments(setup, directory + "/run", [change]), naming: ": ", cause)

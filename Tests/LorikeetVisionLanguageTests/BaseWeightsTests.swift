@@ -43,7 +43,7 @@ import Testing
   private static func logits(_ model: VisionLanguageModel) -> Tensor {
     let batch = model.pack([prompt], tape: .inference)
     return Tape.inference.linear(
-      model.hiddenStates(batch, tape: .inference), model.decoder.head
+      model.hiddenStates(batch, tape: .inference), model.decoder.head.weight
     ).value
   }
 
@@ -52,7 +52,7 @@ import Testing
     let (stored, plain) = try Self.pair(type, tied: tied)
     for linear in stored.index.linears { #expect(linear.weight.stored.dtype == type.dtype) }
     #expect(stored.decoder.embeddings.stored.dtype == type.embeddingType)
-    #expect(stored.decoder.head.stored.dtype == type.embeddingType)
+    #expect(stored.decoder.head.weight.stored.dtype == type.embeddingType)
     expectClose(Self.logits(stored), Self.logits(plain), tolerance: 1e-5, "\(type)")
     var options = GenerationOptions()
     options.maxTokens = 12

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import LorikeetAdapters
 import LorikeetAutograd
 import LorikeetCheckpoints
 import LorikeetLayers
@@ -23,7 +24,9 @@ import Testing
     let reference = try ReferenceCase(name)
     let adapter = name.hasPrefix("adapters/") ? reference.adapterDirectory : nil
     return (
-      reference, try ReferenceForward(model: reference.modelDirectory, adapter: adapter),
+      reference,
+      try ReferenceForward(
+        model: reference.modelDirectory, adapters: adapter.map { AdapterSelection(directory: $0) }),
       try ReferenceInputs(path: reference.directory + "/inputs.safetensors")
     )
   }

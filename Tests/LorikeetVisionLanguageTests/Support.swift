@@ -56,7 +56,8 @@ struct Llava {
     var sequence = sequence
     if !more.isEmpty { sequence.parts.append(.tokens(more)) }
     let hidden = model.hiddenStates(model.pack([sequence], tape: tape), tape: tape)
-    return tape.linear(tape.selectRows(hidden, [hidden.shape.rows - 1]), model.decoder.head).value
+    return tape.linear(tape.selectRows(hidden, [hidden.shape.rows - 1]), model.decoder.head.weight)
+      .value
       .values
   }
 }

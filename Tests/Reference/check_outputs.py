@@ -39,6 +39,11 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 
+def is_problem(warning):
+    """Whether something of the adapter was not taken up; that a tied weight is adapted is fine."""
+    return "adapter" in warning and "ensure_weight_tying" not in warning
+
+
 def open_model(folder, adapter):
     """The model, ready for gradients, and a line for everything that did not fit."""
     kind = transformers.AutoConfig.from_pretrained(folder).model_type
@@ -61,7 +66,7 @@ def open_model(folder, adapter):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model = peft.PeftModel.from_pretrained(model, adapter, is_trainable=True)
-        problems += [f"{adapter}: {w.message}" for w in caught if "adapter" in str(w.message)]
+        problems += [f"{adapter}: {w.message}" for w in caught if is_problem(str(w.message))]
         stored = load_file(adapter / "adapter_model.safetensors")
         taken = peft.get_peft_model_state_dict(model)
         problems += [f"{adapter}: not taken up: {k}" for k in sorted(stored.keys() - taken.keys())]

@@ -77,12 +77,13 @@ class Case:
         """
         folder = self.folder / "adapter"
         adapted.save_pretrained(folder)
-        (folder / "README.md").unlink(missing_ok=True)
-        path = folder / "adapter_config.json"
-        config = json.loads(path.read_text())
-        if isinstance(config["target_modules"], list):
-            config["target_modules"].sort()
-        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        for readme in folder.rglob("README.md"):
+            readme.unlink()
+        for path in folder.rglob("adapter_config.json"):
+            config = json.loads(path.read_text())
+            if isinstance(config["target_modules"], list):
+                config["target_modules"].sort()
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         return adapted
 
     def write_numbers(self, inputs, expected, **facts):
@@ -611,12 +612,15 @@ def idefics3(case, images=2):
 LLAMA_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def adapt(case, model, method=peft.LoraConfig, **settings):
-    """Wraps the model in an adapter, and moves every trainable parameter off its starting value."""
+def adapter_config(method=peft.LoraConfig, **settings):
     standard = {"task_type": "CAUSAL_LM"}
     if method is peft.LoraConfig:
         standard |= {"r": 4, "lora_alpha": 10}
-    adapted = peft.get_peft_model(model, method(**(standard | settings)))
+    return method(**(standard | settings))
+
+
+def move(case, adapted):
+    """Moves every trainable parameter off its starting value."""
     with torch.no_grad():
         for name, parameter in sorted(adapted.named_parameters()):
             if not parameter.requires_grad:
@@ -625,6 +629,12 @@ def adapt(case, model, method=peft.LoraConfig, **settings):
                 parameter.copy_(case.normal(parameter.shape, parameter.shape[-1] ** -0.5))
             else:
                 parameter.add_(case.normal(parameter.shape, 0.12))
+
+
+def adapt(case, model, **settings):
+    """Wraps the model in an adapter and writes it."""
+    adapted = peft.get_peft_model(model, adapter_config(**settings))
+    move(case, adapted)
     return case.write_adapter(adapted.eval())
 
 
@@ -653,6 +663,77 @@ def llama_adapter(case, base=None, **settings):
     prompt = 6
     expected["greedy_ids"] = continue_greedily(adapted, inputs, prompt)
     case.write_numbers(inputs, expected, kind="decoder", greedy_prompt_length=prompt)
+
+
+def several_adapters(case, **settings):
+    """Two named adapters, with the logits of each, of both, and of mixtures of the two."""
+    config = llama_config(case, 4, 2, 8, 24, tied=False)
+    model = fill(case, transformers.LlamaForCausalLM(config))
+    adapted = peft.get_peft_model(
+        model, adapter_config(target_modules=["q_proj", "v_proj", "down_proj"])
+    )
+    move(case, adapted)
+    adapted.add_adapter(
+        "second", adapter_config(target_modules=["q_proj", "up_proj", "embed_tokens"], lora_alpha=3)
+    )
+    adapted.set_adapter("second")
+    move(case, adapted)
+    case.write_adapter(adapted.eval())
+    ids = case.tokens(12, config.vocab_size)
+    expected = {}
+
+    def add(name, active):
+        adapted.base_model.set_adapter(active)
+        expected[name] = adapted(input_ids=ids).logits
+
+    add("logits.default", "default")
+    add("logits.second", "second")
+    add("logits.both", ["default", "second"])
+    for kind, weights, more in (
+        ("linear", [0.7, -0.4], {}),
+        ("cat", [0.7, -0.4], {}),
+        ("svd", [0.5, 1.5], {}),
+        ("svd", [0.5, 1.5], {"svd_rank": 2}),
+    ):
+        name = "-".join([kind, *(str(v) for v in more.values())])
+        adapted.add_weighted_adapter(
+            ["default", "second"], weights, name, combination_type=kind, **more
+        )
+        add(f"logits.{name}", name)
+    case.write_numbers({"input_ids": ids}, expected, kind="decoder", weights="see the script")
+
+
+def mlx_adapter(case):
+    """An adapter in the last layer alone, also as mlx-lm keeps it: transposed, with one scale."""
+    llama_adapter(
+        case,
+        target_modules=["q_proj", "down_proj"],
+        layers_to_transform=[1],
+        lora_alpha=7,
+    )
+    peft_tensors = load_file(case.folder / "adapter" / "adapter_model.safetensors")
+    folder = case.folder / "mlx"
+    folder.mkdir()
+    tensors = {
+        key.removeprefix("base_model.model.")
+        .replace(".lora_A.weight", ".lora_a")
+        .replace(".lora_B.weight", ".lora_b"): value.T.contiguous()
+        for key, value in peft_tensors.items()
+    }
+    save_file(tensors, folder / "adapters.safetensors", metadata={"format": "mlx"})
+    config = {
+        "fine_tune_type": "lora",
+        "num_layers": 1,
+        "lora_parameters": {
+            "rank": 4,
+            "scale": 7 / 4,
+            "dropout": 0.0,
+            "keys": ["self_attn.q_proj", "mlp.down_proj"],
+        },
+        "iters": 100,
+        "model": "somewhere/llama",
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=4) + "\n")
 
 
 def llava_adapter(case, **settings):
@@ -841,6 +922,15 @@ ADAPTERS = {
         rank_pattern={"v_proj": 2},
         bias="lora_only",
     ),
+    # The table and the head, which are tied in the first seed: each keeps its own term.
+    "lora-head": lambda case: llama_adapter(
+        case, target_modules=["q_proj", "lm_head"], rank_pattern={"lm_head": 3}
+    ),
+    "dora-embedding": lambda case: llama_adapter(
+        case, target_modules=["v_proj", "embed_tokens", "lm_head"], use_dora=True
+    ),
+    "lora-several": several_adapters,
+    "lora-mlx": mlx_adapter,
     "ia3": lambda case: llama_adapter(
         case,
         base={"attention_bias": True, "mlp_bias": True},

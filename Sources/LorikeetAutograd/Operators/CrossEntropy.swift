@@ -40,4 +40,23 @@ extension Tape {
     }
     return (loss, result.losses)
   }
+
+  /// The weighted sum of -log softmax(logits)[target] over rows, `[rows, vocabulary]`, whose logits exist
+  /// already; otherwise as `linearCrossEntropy`. The memory of the logits is used again.
+  public func crossEntropy(
+    _ logits: Variable, targets: [Int], weights: [Float], softCap: Float? = nil
+  ) -> (loss: Variable, losses: [Float]) {
+    var losses = [Float](repeating: 0, count: targets.count)[...]
+    var gradient = logits.takeValue()
+    Kernels.crossEntropy(
+      &gradient, targets: targets[...], weights: weights[...], softCap: softCap,
+      needsGradient: needsGradient([logits]), into: &losses)
+    var total = 0.0
+    for (loss, weight) in zip(losses, weights) { total += Double(loss) * Double(weight) }
+    let loss = output(Tensor([Float(total)], []), from: [logits]) { g in
+      Kernels.scale(&gradient, by: g.scalar)
+      logits.accumulate(gradient)
+    }
+    return (loss, Array(losses))
+  }
 }

@@ -102,7 +102,8 @@ struct Classify: WorkingCommand {
     let labels = labels == nil ? pipeline.settings.labels : labelList
     guard !labels.isEmpty else {
       throw ConfigurationError(
-        path: pipelineOptions.adapter ?? pipelineOptions.model, "knows no labels; give --labels")
+        path: pipelineOptions.adapters.adapter.first ?? pipelineOptions.model,
+        "knows no labels; give --labels")
     }
     guard !images.isEmpty else {
       return try classify(image: nil, path: nil, labels, pipeline)
@@ -141,7 +142,7 @@ struct Classify: WorkingCommand {
       throw ConfigurationError(path: directory, "knows no labels; give --labels")
     }
     let pipeline = try DualPipeline(
-      model: directory, adapter: pipelineOptions.adapter.map { try ModelSource.adapter($0) })
+      model: directory, adapters: pipelineOptions.adapters.selection())
     var templates = template + (imagenetTemplates ? PromptTemplates.imageNet : [])
     if templates.isEmpty { templates = [pipeline.standardTemplate] }
     let vectors = try pipeline.labelEmbeddings(labels, templates: templates)

@@ -29,8 +29,8 @@ struct DebugForward: WorkingCommand {
     help: .init("The model's directory, or its name.", valueName: "dir"), completion: .directory)
   var model: String
 
-  @Option(help: .init("An adapter's directory.", valueName: "dir"), completion: .directory)
-  var adapter: String?
+  @OptionGroup
+  var adapters: AdapterOptions
 
   @Option(
     help: .init("The safetensors file with the inputs.", valueName: "file"), completion: .file())
@@ -68,7 +68,7 @@ struct DebugForward: WorkingCommand {
   func work() throws {
     let inputs = try ReferenceInputs(path: inputs)
     let forward = try ReferenceForward(
-      model: try ModelSource.directory(model), adapter: adapter.map { try ModelSource.adapter($0) })
+      model: try ModelSource.directory(model), adapters: adapters.selection())
     var generation: ReferenceForward.Generation?
     if let generate, let from { generation = .init(count: generate, prompt: from) }
     let results = try forward.outputs(for: inputs, gradients: gradients, generation: generation)

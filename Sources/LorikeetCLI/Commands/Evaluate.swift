@@ -148,7 +148,8 @@ struct Evaluate: WorkingCommand {
     }
     bar?.finish()
     let results = try evaluation.results(
-      model: pipelineOptions.model, adapter: pipelineOptions.adapter, dataset: whole.name,
+      model: pipelineOptions.model, adapter: pipelineOptions.adapters.selection()?.description,
+      dataset: whole.name,
       split: split)
     for (reason, count) in results.skipped.sorted(by: { $0.key < $1.key }) {
       note("left out \(count) samples: \(reason)")

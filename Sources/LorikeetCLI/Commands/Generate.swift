@@ -50,7 +50,7 @@ struct Generate: WorkingCommand {
     try prune.apply(to: pipeline)
     if let style {
       pipeline.settings.promptStyle = style
-    } else if pipelineOptions.adapter == nil {
+    } else if pipelineOptions.adapters.adapter.isEmpty {
       let hasTemplate = pipeline.processor.tokenizer.chatTemplate != nil
       pipeline.settings.promptStyle = hasTemplate ? .chat : .plain
     }

@@ -23,8 +23,8 @@ struct Merge: WorkingCommand {
   @Option(help: "The model: a directory, or a name that pull knows.", completion: .directory)
   var model: String
 
-  @Option(help: "The adapter's directory, or a run's.", completion: .directory)
-  var adapter: String
+  @OptionGroup
+  var adapters: AdapterOptions
 
   @Option(
     help: "Where the merged model is written: a directory, or FILE.gguf.", completion: .file())
@@ -42,6 +42,9 @@ struct Merge: WorkingCommand {
   private var writesGGUF: Bool { output.hasSuffix(".gguf") }
 
   func validate() throws {
+    if adapters.adapter.isEmpty {
+      throw ValidationError("Missing expected argument '--adapter <dir>'")
+    }
     guard dtype == nil || writesGGUF else {
       throw ValidationError("--dtype goes with an --output that ends with .gguf")
     }
@@ -49,7 +52,7 @@ struct Merge: WorkingCommand {
 
   func work() throws {
     let source = try ModelSource.directory(model)
-    let pipeline = try Pipeline(model: source, adapter: ModelSource.adapter(adapter))
+    let pipeline = try Pipeline(model: source, adapters: adapters.selection())
     let standIns = pipeline.missing.parameters
     let (difference, largest) = try pipeline.merge()
     if writesGGUF {

@@ -31,31 +31,9 @@ extension Kernels {
       let block = start..<min(start + blockRows, rows)
       let input = hidden.rows(block)
       var logits = head.multiply(input)
-      logits.withMutablePointer { logits in
-        losses.withUnsafeMutableBufferPointer { buffer in
-          guard let base = buffer.baseAddress else { return }
-          let (logits, losses) = (SharedPointer(logits), SharedPointer(base))
-          parallelRows(block.count, grain: 1) { chosen in
-            for i in chosen {
-              let row = block.lowerBound + i
-              let line = logits.raw + i * vocabulary
-              var capped: [Float] = []
-              if let softCap {
-                lk_soft_cap(vocabulary, softCap, line)
-                capped = Array(UnsafeBufferPointer(start: line, count: vocabulary))
-              }
-              let target = line[targets[row]]
-              losses.raw[row] = lk_softmax(vocabulary, line) - target
-              if needsHidden || needsHead {
-                // d loss / d logit = softmax - onehot
-                line[targets[row]] -= 1
-                lk_scale(vocabulary, weights[row], line)
-                if let softCap { lk_soft_cap_backward(vocabulary, softCap, capped, line) }
-              }
-            }
-          }
-        }
-      }
+      crossEntropy(
+        &logits, targets: targets[block], weights: weights[block], softCap: softCap,
+        needsGradient: needsHidden || needsHead, into: &losses[block])
       if needsHidden {
         let part = head.multiplyTransposed(logits)
         gradient?.withMutablePointer { target in
@@ -67,6 +45,51 @@ extension Kernels {
       }
     }
     return (losses, gradient, headGradient)
+  }
+
+  /// -log softmax(logits)[target] for each row; the logits become their weighted gradient, if asked for,
+  /// and are used up if not.
+  ///
+  /// - Parameters:
+  ///   - logits: `[rows, vocabulary]`.
+  ///   - targets: one index a row; weights: what each row's gradient is multiplied by.
+  ///   - softCap: the logits z become cap tanh(z / cap) before the softmax; nil for none.
+  package static func crossEntropy(
+    _ logits: inout Tensor, targets: ArraySlice<Int>, weights: ArraySlice<Float>, softCap: Float?,
+    needsGradient: Bool, into losses: inout ArraySlice<Float>
+  ) {
+    let (rows, vocabulary) = (logits.rows, logits.width)
+    precondition(
+      targets.count == rows && weights.count == rows && losses.count == rows
+        && targets.allSatisfy { $0 >= 0 && $0 < vocabulary },
+      "crossEntropy: \(targets.count) targets, logits \(logits.shape)")
+    logits.withMutablePointer { logits in
+      losses.withUnsafeMutableBufferPointer { buffer in
+        guard let base = buffer.baseAddress else { return }
+        let (logits, losses) = (SharedPointer(logits), SharedPointer(base))
+        parallelRows(rows, grain: 1) { chosen in
+          for row in chosen {
+            let line = logits.raw + row * vocabulary
+            let (target, weight) = (
+              targets[targets.startIndex + row], weights[weights.startIndex + row]
+            )
+            var capped: [Float] = []
+            if let softCap {
+              lk_soft_cap(vocabulary, softCap, line)
+              capped = Array(UnsafeBufferPointer(start: line, count: vocabulary))
+            }
+            let logit = line[target]
+            losses.raw[row] = lk_softmax(vocabulary, line) - logit
+            if needsGradient {
+              // d loss / d logit = softmax - onehot
+              line[target] -= 1
+              lk_scale(vocabulary, weight, line)
+              if let softCap { lk_soft_cap_backward(vocabulary, softCap, capped, line) }
+            }
+          }
+        }
+      }
+    }
   }
 
   /// cap tanh(x / cap), element by element.
