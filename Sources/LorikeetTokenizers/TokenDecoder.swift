@@ -5,6 +5,16 @@ protocol TokenDecoder: Sendable {
   func decode(_ tokens: [[UInt8]]) -> [[UInt8]]
 }
 
+extension TokenDecoder {
+  /// Whether a later token can change what runs of `<0x41>` tokens before it stand for.
+  var joinsByteTokens: Bool {
+    if let sequence = self as? SequenceDecoder {
+      return sequence.members.contains { $0.joinsByteTokens }
+    }
+    return self is ByteFallbackDecoder
+  }
+}
+
 /// Several decoders in a row.
 struct SequenceDecoder: TokenDecoder {
   let members: [any TokenDecoder]
