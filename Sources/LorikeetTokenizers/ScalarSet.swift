@@ -10,7 +10,7 @@ struct ScalarSet: Sendable {
   private(set) var ranges: [ClosedRange<UInt32>] = []
   private(set) var isNegated = false
   /// The answers for ASCII.
-  private var ascii: (UInt64, UInt64) = (0, 0)
+  fileprivate private(set) var ascii: (UInt64, UInt64) = (0, 0)
 
   init() {}
 
@@ -65,6 +65,29 @@ struct ScalarSet: Sendable {
       result |= 1 << UInt32(index)
     }
     return name.isEmpty || name.utf8.count > 2 || result == 0 ? nil : result
+  }
+}
+
+/// Several sets: a scalar in any of them is in it.
+struct ScalarSetUnion: Sendable {
+  private var ascii: (UInt64, UInt64) = (0, 0)
+  private var sets: [ScalarSet] = []
+
+  mutating func insert(_ set: ScalarSet) {
+    ascii.0 |= set.ascii.0
+    ascii.1 |= set.ascii.1
+    sets.append(set)
+  }
+
+  mutating func insert(_ other: ScalarSetUnion) {
+    for set in other.sets { insert(set) }
+  }
+
+  @inline(__always)
+  func contains(_ value: UInt32) -> Bool {
+    if value < 64 { return ascii.0 >> UInt64(value) & 1 != 0 }
+    if value < 128 { return ascii.1 >> UInt64(value - 64) & 1 != 0 }
+    return sets.contains { $0.contains(value) }
   }
 }
 

@@ -15,17 +15,24 @@ struct SplitRegex: SplitPattern {
     var isPossessive = false
   }
 
+  /// Items in a row, and what their match can begin with.
+  struct Alternative: Sendable {
+    var items: [Item] = []
+    /// nil if the match can be empty or begins with a look ahead.
+    var lead: ScalarSetUnion?
+  }
+
   enum Atom: Sendable {
     case set(ScalarSet)
-    case group([[Item]])
-    case ahead([[Item]], negated: Bool)
+    case group([Alternative])
+    case ahead([Alternative], negated: Bool)
     /// The end of the text or of a line.
     case end
   }
 
   /// Groups are repeated at most so often, which bounds the stack.
   static let maximumGroupCount = 32
-  private let alternatives: [[Item]]
+  private let alternatives: [Alternative]
 
   /// nil if the source holds something that this does not know.
   init?(_ source: String) {
@@ -80,9 +87,13 @@ private struct SplitRegexMatcher {
   private static let maximumDepth = 2000
 
   /// The end of the match of the first alternative with which what follows matches too.
-  func match(_ alternatives: [[SplitRegex.Item]], at position: Int, _ next: Next) -> Int? {
-    for items in alternatives {
-      if let result = match(items, 0, at: position, next) { return result }
+  func match(_ alternatives: [SplitRegex.Alternative], at position: Int, _ next: Next) -> Int? {
+    let scalar = position < end ? text.scalar(at: position, end: end).scalar : nil
+    for index in alternatives.indices {
+      if let lead = alternatives[index].lead {
+        guard let scalar, lead.contains(scalar) else { continue }
+      }
+      if let result = match(alternatives[index].items, 0, at: position, next) { return result }
     }
     return nil
   }
@@ -127,7 +138,7 @@ private struct SplitRegexMatcher {
   }
 
   private func matchGroup(
-    _ alternatives: [[SplitRegex.Item]], _ items: [SplitRegex.Item], _ index: Int, count: Int,
+    _ alternatives: [SplitRegex.Alternative], _ items: [SplitRegex.Item], _ index: Int, count: Int,
     at position: Int, _ next: Next
   ) -> Int? {
     budget.depth += 1

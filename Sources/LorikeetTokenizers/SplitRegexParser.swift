@@ -10,7 +10,7 @@ struct SplitRegexParser {
   init(_ source: String) { self.source = Array(source.unicodeScalars) }
 
   /// The alternatives, or nil for an expression that is not known or not well formed.
-  mutating func parse() -> [[SplitRegex.Item]]? {
+  mutating func parse() -> [SplitRegex.Alternative]? {
     guard let alternatives = alternatives(), position == source.count else { return nil }
     return alternatives
   }
@@ -26,21 +26,40 @@ struct SplitRegexParser {
     return true
   }
 
-  private mutating func alternatives() -> [[SplitRegex.Item]]? {
+  private mutating func alternatives() -> [SplitRegex.Alternative]? {
     depth += 1
     defer { depth -= 1 }
     guard depth < 16 else { return nil }
-    var result: [[SplitRegex.Item]] = [[]]
+    var result = [SplitRegex.Alternative()]
     while let scalar = current, scalar != ")" {
       if scalar == "|" {
         position += 1
-        result.append([])
+        result.append(SplitRegex.Alternative())
         continue
       }
       guard let atom = atom(), let item = repetition(of: atom) else { return nil }
-      result[result.count - 1].append(item)
+      result[result.count - 1].items.append(item)
     }
+    for index in result.indices { result[index].lead = lead(of: result[index].items) }
     return result
+  }
+
+  /// What a match of items in a row can begin with; nil if it can be empty, or not be told.
+  private func lead(of items: [SplitRegex.Item]) -> ScalarSetUnion? {
+    var union = ScalarSetUnion()
+    for item in items {
+      switch item.atom {
+      case .set(let set): union.insert(set)
+      case .group(let alternatives):
+        for alternative in alternatives {
+          guard let lead = alternative.lead else { return nil }
+          union.insert(lead)
+        }
+      case .ahead, .end: return nil
+      }
+      if item.minimum > 0 { return union }
+    }
+    return nil
   }
 
   // MARK: What matches

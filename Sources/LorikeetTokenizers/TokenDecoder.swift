@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LorikeetCheckpoints
+
 /// Turns tokens back into text, as a list of parts that are joined in the end.
 protocol TokenDecoder: Sendable {
   func decode(_ tokens: [[UInt8]]) -> [[UInt8]]
@@ -63,7 +65,7 @@ enum ByteFallback {
 
   static func byte(of token: [UInt8]) -> UInt8? {
     guard token.count == 6, token.starts(with: "<0x".utf8), token[5] == UInt8(ascii: ">"),
-      let high = hexDigit(token[3]), let low = hexDigit(token[4])
+      let high = JSONScanner.hexDigit(token[3]), let low = JSONScanner.hexDigit(token[4])
     else { return nil }
     return high << 4 | low
   }

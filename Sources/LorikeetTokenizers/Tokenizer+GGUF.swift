@@ -80,8 +80,10 @@ extension Tokenizer {
       guard vocabulary.insert(Array(token.utf8), id: id) else {
         throw node.invalid("tokens", "more than \(Vocabulary.maximumSize) tokens")
       }
-      if types[id] == 3 || types[id] == 4 {
-        added.append(AddedToken(id: id, content: token, isSpecial: types[id] == 3))
+      // Old files call what begins and ends texts ordinary tokens.
+      let isEnd = (id == bosToken || id == eosToken) && token.hasPrefix("<") && token.hasSuffix(">")
+      if isEnd || types[id] == 3 || types[id] == 4 {
+        added.append(AddedToken(id: id, content: token, isSpecial: isEnd || types[id] == 3))
       }
     }
     var builder = MergeBuilder(vocabulary: vocabulary)

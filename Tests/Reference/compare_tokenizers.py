@@ -62,7 +62,7 @@ class Pieces:
         self.known = sorted(set(range(self.size)) - {self.tokenizer.unk_id()})
 
     def encode(self, lines, special):
-        return self.tokenizer.encode(lines)
+        return self.tokenizer.encode(lines, num_threads=1)
 
     def decode(self, ids, skip):
         return self.tokenizer.decode(ids)

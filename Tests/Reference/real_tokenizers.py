@@ -214,7 +214,10 @@ def gguf(out, path):
         tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = splitting
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_tokens([AddedToken(token, special=kind == 3, normalized=False) for token, kind in zip(tokens, types) if kind in (3, 4)])
+    # Old files call what begins and ends texts ordinary tokens.
+    ends = {fields[key].contents() for key in ("tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id") if key in fields}
+    kinds = [3 if i in ends and token.startswith("<") and token.endswith(">") else kind for i, (token, kind) in enumerate(zip(tokens, types))]
+    tokenizer.add_tokens([AddedToken(token, special=kind == 3, normalized=False) for token, kind in zip(tokens, kinds) if kind in (3, 4)])
     for folder, file in ((f"gguf-{name}", "reference.json"), (f"json-{name}", "tokenizer.json")):
         os.makedirs(os.path.join(out, folder), exist_ok=True)
         tokenizer.save(os.path.join(out, folder, file))
