@@ -31,8 +31,8 @@ public struct ChatMessage: Sendable, Equatable {
   /// it came under; as the reference library passes it on.
   fileprivate static func withReasoning(_ message: TemplateValue) -> TemplateValue {
     guard let object = message.objectValue else { return message }
-    let reasoning = ["reasoning_content", "thinking", "reasoning"].lazy
-      .compactMap { name in object[name].flatMap { $0 == .null ? nil : $0 } }.first
+    let names = ["reasoning_content", "thinking", "reasoning"]
+    let reasoning = names.compactMap { object[$0] }.first { $0 != .null }
     guard let reasoning else { return message }
     var members = TemplateObject([("thinking", object["thinking"] ?? reasoning)])
     for (key, value) in zip(object.keys, object.values)

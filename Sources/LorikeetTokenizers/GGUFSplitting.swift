@@ -128,6 +128,25 @@ struct GGUFSplitting: Sendable {
   }()
 }
 
+/// The names that GGUF files give to ways of splitting.
+package enum GGUFPreTokenizerName {
+  /// The name for a vocabulary whose texts are split by a regular expression alone, as written in
+  /// its tokenizer.json; nil for one that has no name.
+  ///
+  /// - Parameter composes: whether texts are normalised to NFC before.
+  package static func forPattern(_ source: String, composes: Bool) -> String? {
+    switch source {
+    case SplitSource.llama3: composes ? nil : "llama-bpe"
+    case SplitSource.gpt4: composes ? nil : "dbrx"
+    case SplitSource.qwen2: composes ? "qwen2" : "deepseek-r1-qwen"
+    case SplitSource.qwen35: composes ? "qwen35" : nil
+    case SplitSource.tekken: composes ? nil : "tekken"
+    case SplitSource.o200k: composes ? nil : "gpt-4o"
+    default: nil
+    }
+  }
+}
+
 /// The regular expressions that published vocabularies split texts by.
 enum SplitSource {
   static let gpt2 =
@@ -135,6 +154,10 @@ enum SplitSource {
   static let llama3 =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"#
     + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
+  /// As llama3, written otherwise.
+  static let gpt4 =
+    #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*"#
+    + #"|\s*[\r\n]|\s+(?!\S)|\s+"#
   static let qwen2 =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"#
     + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#

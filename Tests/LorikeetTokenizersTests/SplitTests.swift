@@ -20,6 +20,17 @@ import Testing
     }
   }
 
+  @Test func patternsOfFilesHaveNames() throws {
+    for (name, pattern) in [("llama3", "llama-bpe"), ("qwen2", "qwen2"), ("o200k", "gpt-4o")] {
+      let file = try fixture("\(name)/tokenizer.json")
+      let members = try #require(file["pre_tokenizer"]?["pretokenizers"]).elements
+      let source = try #require(members.first?["pattern"]?["Regex"]?.stringValue)
+      let composes = file["normalizer"]?["type"] == "NFC"
+      #expect(GGUFPreTokenizerName.forPattern(source, composes: composes) == pattern)
+      #expect(GGUFPreTokenizerName.forPattern(source + "|x", composes: composes) == nil)
+    }
+  }
+
   @Test func regularExpressionsMatchAsTheReference() throws {
     let groups = try #require(try fixture("splits.json")["patterns"]?.arrayValue)
     #expect(groups.count > 30)

@@ -217,7 +217,16 @@ def write_tokenizers():
 
 # ------------------------------------------------------------------------------------- chat templates
 
+# Reasoning is passed to templates under two names, whichever it comes under.
+REASONING = [
+    [{"role": "user", "content": "a"}, {"role": "assistant", "reasoning_content": "r", "content": "b"}],
+    [{"role": "assistant", "content": "b", "thinking": "t"}, {"role": "assistant", "content": "b", "reasoning": "s", "x": 1}],
+    [{"role": "assistant", "content": "b", "reasoning": "s", "thinking": "t", "reasoning_content": None}],
+    [{"role": "assistant", "content": "b", "reasoning": "s", "thinking": "t", "reasoning_content": "r"}, {"role": "assistant", "content": "", "reasoning": ""}],
+]
+
 TEMPLATES = {
+    "whole": "{{ messages|tojson }}",
     "chatml": "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
               "You are a helpful assistant.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content']"
               " + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
@@ -567,7 +576,7 @@ DATA = {"data": {"a": {"b": 1, "c": "d"}, "list": [1, 2, 3, 4], "people": [
 def write_templates():
     rows = []
     for name, source in TEMPLATES.items():
-        for turns in TURNS:
+        for turns in REASONING if name == "whole" else TURNS:
             for variables in VARIABLES:
                 for prompt in (False, True):
                     extra = {k: v for k, v in variables.items() if k != "tools"}
