@@ -68,7 +68,7 @@ private struct HeaderParser {
   }
 
   mutating func parse(_ header: [UInt8]) throws(CheckpointError) {
-    var scanner = HeaderScanner(header)
+    var scanner = JSONScanner(header)
     var seenMetadata = false
     try scanner.object(failing: malformed) { scanner, name throws(CheckpointError) in
       if name == "__metadata__" {
@@ -84,23 +84,23 @@ private struct HeaderParser {
     try checkPlaces()
   }
 
-  private mutating func parseMetadata(_ scanner: inout HeaderScanner) throws(CheckpointError) {
+  private mutating func parseMetadata(_ scanner: inout JSONScanner) throws(CheckpointError) {
     try scanner.object(failing: malformed) { scanner, key throws(CheckpointError) in
-      do throws(HeaderScanner.Failure) { metadata[key] = try scanner.string() } catch {
+      do throws(JSONScanner.Failure) { metadata[key] = try scanner.string() } catch {
         throw malformed(error)
       }
     }
   }
 
   private mutating func parseTensor(
-    _ name: String, _ scanner: inout HeaderScanner
+    _ name: String, _ scanner: inout JSONScanner
   ) throws(CheckpointError) {
     var type: String?
     var dimensions: [Int]?
     var offsets: [Int]?
-    let wrap = { (failure: HeaderScanner.Failure) in malformed(failure, name) }
+    let wrap = { (failure: JSONScanner.Failure) in malformed(failure, name) }
     try scanner.object(failing: wrap) { scanner, key throws(CheckpointError) in
-      do throws(HeaderScanner.Failure) {
+      do throws(JSONScanner.Failure) {
         switch key {
         case "dtype" where type == nil: type = try scanner.string()
         case "shape" where dimensions == nil: dimensions = try scanner.counts()
@@ -158,11 +158,11 @@ private struct HeaderParser {
     .malformed(path: path, tensor: tensor, reason: reason)
   }
 
-  private func malformed(_ failure: HeaderScanner.Failure) -> CheckpointError {
+  private func malformed(_ failure: JSONScanner.Failure) -> CheckpointError {
     malformed(failure, nil)
   }
 
-  private func malformed(_ failure: HeaderScanner.Failure, _ tensor: String?) -> CheckpointError {
+  private func malformed(_ failure: JSONScanner.Failure, _ tensor: String?) -> CheckpointError {
     problem(
       "the header is not as expected at byte \(8 + failure.offset): expected \(failure.expected)",
       tensor)

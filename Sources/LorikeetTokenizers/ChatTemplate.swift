@@ -27,6 +27,22 @@ public struct ChatMessage: Sendable, Equatable {
     ["type": "text", "text": .string(text)]
   }
 
+  /// A message whose reasoning stands under the two names that templates read, whichever of three
+  /// it came under; as the reference library passes it on.
+  fileprivate static func withReasoning(_ message: TemplateValue) -> TemplateValue {
+    guard let object = message.objectValue else { return message }
+    let names = ["reasoning_content", "thinking", "reasoning"]
+    let reasoning = names.compactMap { object[$0] }.first { $0 != .null }
+    guard let reasoning else { return message }
+    var members = TemplateObject([("thinking", object["thinking"] ?? reasoning)])
+    for (key, value) in zip(object.keys, object.values)
+    where key != "thinking" {
+      members.append(key, key == "reasoning_content" ? reasoning : value)
+    }
+    if object["reasoning_content"] == nil { members.append("reasoning_content", reasoning) }
+    return .object(members)
+  }
+
   fileprivate var value: TemplateValue {
     var object = TemplateObject([("role", .string(role)), ("content", content)])
     for (key, value) in zip(extra.keys, extra.values) { object.append(key, value) }
@@ -79,12 +95,27 @@ public struct ChatTemplate: Sendable {
     messages: [ChatMessage], addGenerationPrompt: Bool,
     variables: [String: TemplateValue] = [:], now: Date = Date()
   ) throws(TokenizerError) -> String {
-    let statements = try statements.get()
-    var all = self.variables.merging(variables) { _, new in new }
+    var all = variables
     all["messages"] = .array(messages.map(\.value))
     all["add_generation_prompt"] = .bool(addGenerationPrompt)
-    // The reference library always passes these two.
+    return try render(variables: all, now: now)
+  }
+
+  /// Writes a conversation that stands, as everything else the template shall see, among the
+  /// variables: `messages`, `add_generation_prompt`, `tools`...
+  ///
+  /// - Throws: as `render(messages:addGenerationPrompt:variables:now:)`.
+  public func render(
+    variables: [String: TemplateValue], now: Date = Date()
+  ) throws(TokenizerError) -> String {
+    let statements = try statements.get()
+    var all = self.variables.merging(variables) { _, new in new }
+    if let messages = all["messages"]?.arrayValue {
+      all["messages"] = .array(messages.map(ChatMessage.withReasoning))
+    }
+    // The reference library always passes these.
     for name in ["tools", "documents"] where all[name] == nil { all[name] = .null }
+    if all["add_generation_prompt"] == nil { all["add_generation_prompt"] = .bool(false) }
     return try JinjaInterpreter.render(
       statements, name: name, variables: all.mapValues { JinjaValue($0) }, now: now)
   }

@@ -16,6 +16,7 @@ enum JinjaFilters {
   static func apply(
     _ name: String, to value: JinjaValue, _ call: JinjaCall
   ) throws(JinjaFailure) -> JinjaValue {
+    guard names.contains(name) else { throw JinjaFailure("the filter '\(name)' is not supported") }
     switch name {
     case "trim":
       return .string(
@@ -48,13 +49,14 @@ enum JinjaFilters {
     case "indent": return .string(try indent(value.text, call))
     case "int", "float", "abs", "round": return try number(name, value, call)
     case "items", "dictsort":
-      if value.isUndefined, name == "items" { return .list([]) }
+      if value.isUndefined, name == "items" { return .iterator([]) }
       guard case .dictionary = value else {
         throw JinjaFailure("\(name) needs a dictionary, found \(value.kind)")
       }
       let items = try JinjaMethods.call("items", of: value, JinjaCall())
       return name == "items"
-        ? items : .list(try sorted(try items.elements(), JinjaCall(), by: .integer(0)))
+        ? .iterator(try items.elements())
+        : .list(try sorted(try items.elements(), JinjaCall(), by: .integer(0)))
     case "selectattr", "rejectattr", "select", "reject", "map":
       return try selection(name, value, call)
     default: return try sequence(name, value, call)
@@ -65,7 +67,7 @@ enum JinjaFilters {
     switch value {
     case .undefined: return 0
     case .string(let text): return text.unicodeScalars.count
-    case .list(let list): return list.items.count
+    case .list(let list) where list.kind != .iterator: return list.items.count
     case .dictionary(let dictionary): return dictionary.members.count
     default: throw JinjaFailure("\(value.kind) has no length")
     }
@@ -84,7 +86,7 @@ enum JinjaFilters {
     case "first": return items.first ?? .undefined("the first of an empty list")
     case "last": return items.last ?? .undefined("the last of an empty list")
     case "list": return .list(items)
-    case "reverse": return .list(items.reversed())
+    case "reverse": return .iterator(items.reversed())
     case "sort":
       return .list(try sorted(items, call, by: call.argument(2, "attribute")))
     case "unique":
@@ -93,7 +95,7 @@ enum JinjaFilters {
         guard kept.count < 1000 else { throw JinjaFailure("unique of more than 1000 values") }
         kept.append(item)
       }
-      return .list(kept)
+      return .iterator(kept)
     case "sum":
       var total = call.argument(1, "start") ?? .integer(0)
       for item in items {
@@ -152,7 +154,7 @@ enum JinjaFilters {
   private static func selection(
     _ name: String, _ value: JinjaValue, _ call: JinjaCall
   ) throws(JinjaFailure) -> JinjaValue {
-    let items = try value.elements()
+    let items = value.isTrue ? try value.elements() : []
     var call = call
     var path: JinjaValue?
     if name.hasSuffix("attr") {
@@ -161,7 +163,7 @@ enum JinjaFilters {
       call = call.dropFirst()
     } else if name == "map", let attribute = call.argument(.max, "attribute") {
       let fallback = call.argument(.max, "default")
-      return .list(
+      return .iterator(
         try items.map { item throws(JinjaFailure) in
           let value = try member(item, attribute)
           return value.isUndefined ? fallback ?? value : value
@@ -173,7 +175,7 @@ enum JinjaFilters {
       guard let function, names.contains(function) else {
         throw JinjaFailure("the filter '\(function ?? "")' is not supported")
       }
-      return .list(
+      return .iterator(
         try items.map { item throws(JinjaFailure) in try apply(function, to: item, rest) })
     }
     let operators = ["==": "eq", "!=": "ne", "<": "lt", ">": "gt", "<=": "le", ">=": "ge"]
@@ -189,7 +191,7 @@ enum JinjaFilters {
         if let test { try JinjaTests.apply(test, to: subject, rest) } else { subject.isTrue }
       if holds == keepsTrue { kept.append(item) }
     }
-    return .list(kept)
+    return .iterator(kept)
   }
 
   // MARK: Numbers and text
@@ -227,7 +229,7 @@ enum JinjaFilters {
     throw JinjaFailure("\(name) needs a number, found \(value.kind)")
   }
 
-  private static func escape(_ text: String) -> String {
+  static func escape(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
       switch scalar {

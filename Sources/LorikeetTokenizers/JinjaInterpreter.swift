@@ -196,6 +196,9 @@ struct JinjaInterpreter {
       guard case .namespace(let namespace) = lookUp(name) else {
         throw failure("'\(name)' is not a namespace, so its members cannot be set", line)
       }
+      guard !attribute.hasPrefix("_") else {
+        throw failure("a namespace cannot have a member '\(attribute)'", line)
+      }
       namespace.values[attribute] = value
     }
   }
@@ -330,9 +333,17 @@ struct JinjaInterpreter {
       let left: JinjaValue = try evaluate(left)
       return left.isTrue ? left : try evaluate(right)
     case .binary(let operation, let left, let right):
-      let (left, right): (JinjaValue, JinjaValue) = (try evaluate(left), try evaluate(right))
+      var values: (JinjaValue, JinjaValue) = (try evaluate(left), try evaluate(right))
+      if operation == "+", left.isMarkup != right.isMarkup,
+        case (.string(let first), .string(let second)) = values
+      {
+        values = (
+          .string(left.isMarkup ? first : JinjaFilters.escape(first)),
+          .string(right.isMarkup ? second : JinjaFilters.escape(second))
+        )
+      }
       return try located(line) { () throws(JinjaFailure) in
-        try JinjaArithmetic.apply(operation, left, right)
+        try JinjaArithmetic.apply(operation, values.0, values.1)
       }
     case .comparison(let first, let rest):
       var left: JinjaValue = try evaluate(first)
@@ -372,6 +383,9 @@ struct JinjaInterpreter {
         for (key, value) in values.members { namespace.values[key.text] = value }
       }
       for (name, value) in call.named { namespace.values[name] = value }
+      if let name = namespace.values.keys.first(where: { $0.hasPrefix("_") }) {
+        throw failure("a namespace cannot have a member '\(name)'", line)
+      }
       return .namespace(namespace)
     case .function("strftime_now"):
       return .string(TemplateClock.format(call.argument(0, "format")?.text ?? "", now))

@@ -47,6 +47,7 @@ enum JinjaJSON {
     case .integer, .number: result += value.text
     case .string(let text): JSONWriter.append(text, to: &result, isASCII: style.isASCII)
     case .list(let list):
+      guard list.kind != .iterator else { throw JinjaFailure("tojson cannot write \(value.kind)") }
       try enclosed("[", "]", list.items.count, style, level, &result) {
         (index, result) throws(JinjaFailure) in
         try write(list.items[index], style, level + 1, &result)
@@ -56,7 +57,13 @@ enum JinjaJSON {
       if style.sortsKeys { members.sort { JinjaValue.isLess($0.key, $1.key) ?? false } }
       try enclosed("{", "}", members.count, style, level, &result) {
         (index, result) throws(JinjaFailure) in
-        JSONWriter.append(members[index].key.text, to: &result, isASCII: style.isASCII)
+        let key =
+          switch members[index].key {
+          case .none: "null"
+          case .bool(let flag): flag ? "true" : "false"
+          default: members[index].key.text
+          }
+        JSONWriter.append(key, to: &result, isASCII: style.isASCII)
         result += style.keySeparator
         try write(members[index].value, style, level + 1, &result)
       }

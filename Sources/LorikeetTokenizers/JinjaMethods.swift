@@ -5,7 +5,7 @@ enum JinjaMethods {
   static let ofString: Set<String> = [
     "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "upper",
     "lower", "title", "capitalize", "replace", "find", "rfind", "count", "join", "removeprefix",
-    "removesuffix", "isdigit", "isalpha", "isspace", "isupper", "islower", "isalnum",
+    "removesuffix", "format", "isdigit", "isalpha", "isspace", "isupper", "islower", "isalnum",
   ]
   static let ofDictionary: Set<String> = ["get", "items", "keys", "values", "copy"]
   static let ofList: Set<String> = ["index", "count"]
@@ -109,6 +109,7 @@ enum JinjaMethods {
       let suffix = try operand(0, "suffix")
       guard text.utf8.reversed().starts(with: suffix.utf8.reversed()) else { return .string(text) }
       return .string(String(decoding: text.utf8.dropLast(suffix.utf8.count), as: UTF8.self))
+    case "format": return .string(try JinjaFormat.text(text, call))
     case "upper": return .string(text.uppercased())
     case "lower": return .string(text.lowercased())
     case "capitalize": return .string(capitalize(text))
@@ -130,7 +131,11 @@ enum JinjaMethods {
       guard let list = call.positional.first else { throw JinjaFailure("join needs a list") }
       return .string(try join(try list.elements(), text))
     case "isdigit":
-      return .bool(!scalars.isEmpty && scalars.allSatisfy { $0.properties.numericType != nil })
+      return .bool(
+        !scalars.isEmpty
+          && scalars.allSatisfy {
+            $0.properties.numericType == .decimal || $0.properties.numericType == .digit
+          })
     case "isalpha":
       return .bool(
         !scalars.isEmpty
@@ -314,7 +319,7 @@ extension JinjaValue {
     switch self {
     case .list(let list):
       let indices = JinjaValue.sliceIndices(list.items.count, numbers[0], numbers[1], step)
-      return .list(JinjaList(indices.map { list.items[$0] }, isTuple: list.isTuple))
+      return .list(JinjaList(indices.map { list.items[$0] }, kind: list.kind))
     case .string(let text):
       let scalars = Array(text.unicodeScalars)
       var result = String.UnicodeScalarView()

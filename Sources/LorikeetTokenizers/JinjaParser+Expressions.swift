@@ -21,6 +21,7 @@ extension JinjaParser {
   mutating func expression() throws(TokenizerError) -> JinjaExpression {
     try enter()
     defer { depth -= 1 }
+    let known = unknown.count
     var result = try disjunction()
     var chain = 0
     while isName("if") {
@@ -28,6 +29,7 @@ extension JinjaParser {
       advance()
       let test = try disjunction()
       let otherwise = takeName("else") ? try expression() : nil
+      unknown.removeLast(unknown.count - known)
       result = JinjaExpression(
         kind: .conditional(result, test: test, otherwise: otherwise), line: line)
       try link(&chain)
@@ -140,9 +142,10 @@ extension JinjaParser {
   }
 
   private mutating func filterName() throws(TokenizerError) -> String {
+    let line = line
     let name = try expectName()
-    guard JinjaFilters.names.contains(name) else {
-      throw failure("the filter '\(name)' is not supported")
+    if !JinjaFilters.names.contains(name) {
+      unknown.append((line, "the filter '\(name)' is not supported"))
     }
     return name
   }
@@ -152,8 +155,8 @@ extension JinjaParser {
   ) throws(TokenizerError) -> JinjaExpression {
     let isNegated = takeName("not")
     let name = try expectName()
-    guard JinjaTests.names.contains(name) else {
-      throw failure("the test '\(name)' is not supported")
+    if !JinjaTests.names.contains(name) {
+      unknown.append((line, "the test '\(name)' is not supported"))
     }
     var arguments = JinjaArguments()
     if take("(") {

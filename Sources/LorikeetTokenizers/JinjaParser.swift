@@ -8,6 +8,11 @@ struct JinjaParser {
   private(set) var position = 0
   var depth = 0
   private var loops = 0
+  /// Whether this stands directly in an `if`, where what is not known fails only when it is
+  /// reached.
+  private var isConditional = false
+  /// What is not known and, so far, stands outside of conditions.
+  var unknown: [(line: Int, reason: String)] = []
 
   /// Statements and brackets inside each other, and operators in a row, at most: what bounds the
   /// stack.
@@ -116,6 +121,7 @@ struct JinjaParser {
         guard current.kind == .outputEnd else { throw failure("expected '}}', found \(found)") }
         advance()
         result.append(JinjaStatement(kind: .output(value), line: line))
+        try refuseUnknown()
       case .blockBegin:
         advance()
         guard case .name(let word) = current.kind else {
@@ -123,6 +129,7 @@ struct JinjaParser {
         }
         if ends.contains(word) { return result }
         result.append(JinjaStatement(kind: try statement(word), line: line))
+        try refuseUnknown()
       case .end:
         guard ends.isEmpty else { throw failure("expected '{% \(ends[ends.count - 1]) %}'") }
         return result
@@ -130,6 +137,14 @@ struct JinjaParser {
         throw failure("unexpected \(found)")
       }
     }
+  }
+
+  /// Fails for filters and tests that are not known, unless they stand in a condition; as the
+  /// reference does, so that a template that does not use them can be rendered.
+  private mutating func refuseUnknown() throws(TokenizerError) {
+    defer { unknown.removeAll() }
+    guard !isConditional, let first = unknown.first else { return }
+    throw .template(name: name, line: first.line, reason: first.reason)
   }
 
   private mutating func statement(_ word: String) throws(TokenizerError) -> JinjaStatement.Kind {
@@ -170,6 +185,10 @@ struct JinjaParser {
 
   /// The statements up to an end tag, which is consumed.
   private mutating func body(_ end: String) throws(TokenizerError) -> [JinjaStatement] {
+    try refuseUnknown()
+    let outer = isConditional
+    if end != "endif" { isConditional = false }
+    defer { isConditional = outer }
     let result = try statements(until: [end])
     advance()
     try expectBlockEnd()
@@ -177,6 +196,12 @@ struct JinjaParser {
   }
 
   private mutating func branch() throws(TokenizerError) -> JinjaStatement.Kind {
+    let outer = isConditional
+    isConditional = true
+    defer {
+      isConditional = outer
+      unknown.removeAll()
+    }
     var branches: [(test: JinjaExpression, body: [JinjaStatement])] = []
     repeat {
       advance()
@@ -201,9 +226,13 @@ struct JinjaParser {
     let filter = takeName("if") ? try expression() : nil
     guard !isName("recursive") else { throw failure("recursive loops are not supported") }
     try expectBlockEnd()
+    try refuseUnknown()
+    let outer = isConditional
+    isConditional = false
     loops += 1
     let loopBody = try statements(until: ["else", "endfor"])
     loops -= 1
+    isConditional = outer
     if takeName("else") {
       try expectBlockEnd()
       return .loop(

@@ -24,6 +24,16 @@ struct JinjaExpression: Sendable {
 
   let kind: Kind
   let line: Int
+
+  /// Whether the value is marked as safe HTML; what is added to it with `+` is then escaped.
+  /// Seen only within one expression: a variable loses the mark.
+  var isMarkup: Bool {
+    switch kind {
+    case .filter(_, let name, _): ["safe", "e", "escape"].contains(name)
+    case .binary("+", let left, let right): left.isMarkup || right.isMarkup
+    default: false
+    }
+  }
 }
 
 struct JinjaArguments: Sendable {

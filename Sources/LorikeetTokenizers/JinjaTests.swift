@@ -11,6 +11,7 @@ enum JinjaTests {
   static func apply(
     _ name: String, to value: JinjaValue, _ call: JinjaCall
   ) throws(JinjaFailure) -> Bool {
+    guard names.contains(name) else { throw JinjaFailure("the test '\(name)' is not supported") }
     func other() throws(JinjaFailure) -> JinjaValue {
       guard let other = call.positional.first else {
         throw JinjaFailure("the test '\(name)' needs a value")
@@ -121,8 +122,8 @@ enum JinjaArithmetic {
     switch (operation, left, right) {
     case ("+", .string(let left), .string(let right)):
       return .string(left + right)
-    case ("+", .list(let left), .list(let right)) where left.isTuple == right.isTuple:
-      return .list(JinjaList(left.items + right.items, isTuple: left.isTuple))
+    case ("+", .list(let left), .list(let right)) where left.kind == right.kind:
+      return .list(JinjaList(left.items + right.items, kind: left.kind))
     case ("*", .string(let text), _), ("*", _, .string(let text)):
       guard let count = left.integerValue ?? right.integerValue else { break }
       try JinjaMethods.checkSize(0, plus: max(0, count), times: text.utf8.count)
@@ -131,7 +132,7 @@ enum JinjaArithmetic {
       guard let count = left.integerValue ?? right.integerValue else { break }
       try JinjaMethods.checkSize(0, plus: max(0, count), times: list.weight)
       let items = Array(repeatElement(list.items, count: max(0, count)).joined())
-      return .list(JinjaList(items, isTuple: list.isTuple))
+      return .list(JinjaList(items, kind: list.kind))
     default: break
     }
     if let left = left.integerValue, let right = right.integerValue {

@@ -34,7 +34,10 @@ enum JinjaValue: Sendable {
   }
 
   static func list(_ items: [JinjaValue]) -> JinjaValue { .list(JinjaList(items)) }
-  static func tuple(_ items: [JinjaValue]) -> JinjaValue { .list(JinjaList(items, isTuple: true)) }
+  static func tuple(_ items: [JinjaValue]) -> JinjaValue { .list(JinjaList(items, kind: .tuple)) }
+  static func iterator(_ items: [JinjaValue]) -> JinjaValue {
+    .list(JinjaList(items, kind: .iterator))
+  }
 
   /// Lists and dictionaries inside each other.
   var depth: Int {
@@ -68,7 +71,7 @@ enum JinjaValue: Sendable {
     case .integer(let value): value != 0
     case .number(let value): value != 0
     case .string(let value): !value.isEmpty
-    case .list(let list): !list.items.isEmpty
+    case .list(let list): list.kind == .iterator || !list.items.isEmpty
     case .dictionary(let dictionary): !dictionary.members.isEmpty
     default: true
     }
@@ -97,7 +100,7 @@ enum JinjaValue: Sendable {
     case .bool: "a boolean"
     case .integer, .number: "a number"
     case .string: "a string"
-    case .list(let list): list.isTuple ? "a tuple" : "a list"
+    case .list(let list): list.kind.rawValue
     case .dictionary: "a dictionary"
     case .namespace: "a namespace"
     case .loop: "the loop variable"
@@ -107,14 +110,23 @@ enum JinjaValue: Sendable {
 }
 
 struct JinjaList: Sendable {
+  enum Kind: String {
+    case list = "a list"
+    case tuple = "a tuple"
+    /// What filters as `map` give: true even if nothing is in it, and without a length.
+    case iterator = "an iterator, which the filter 'list' would make a list,"
+  }
+
   let items: [JinjaValue]
-  let isTuple: Bool
+  let kind: Kind
   let depth: Int
   let weight: Int
 
-  init(_ items: [JinjaValue], isTuple: Bool = false) {
+  var isTuple: Bool { kind == .tuple }
+
+  init(_ items: [JinjaValue], kind: Kind = .list) {
     self.items = items
-    self.isTuple = isTuple
+    self.kind = kind
     depth = 1 + (items.lazy.map(\.depth).max() ?? 0)
     weight = items.reduce(8) { $0 + $1.weight }
   }
@@ -256,7 +268,7 @@ extension JinjaValue {
     case (.undefined, .undefined), (.none, .none): return true
     case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
     case (.list(let left), .list(let right)):
-      return left.isTuple == right.isTuple && left.items.count == right.items.count
+      return left.kind == right.kind && left.items.count == right.items.count
         && zip(left.items, right.items).allSatisfy(isEqual)
     case (.dictionary(let left), .dictionary(let right)):
       return left.members.count == right.members.count

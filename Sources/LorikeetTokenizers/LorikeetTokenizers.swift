@@ -7,7 +7,9 @@
 //   text -> AddedTokens         <|im_start|> and its like are cut out of the raw text
 //        -> Normalizer          NFC, lower case, ... on what lies between
 //        -> AddedTokens         those that match normalised text
-//        -> PreTokenizer        one text into pieces (words, digits, ...); bytes to printable
+//        -> PreTokenizer        one text into pieces (words, digits, ...); bytes to printable.
+//                               Patterns are found by PatternScanner, if it knows them, else
+//                               SplitRegex, and by RegexPattern only if that does not either
 //        -> BPEModel            a piece into token ids, by merging neighbours in order of rank;
 //           UnigramModel        or those that are the most likely together
 //        -> PostProcessor       the ids of bos and eos laid around
@@ -15,7 +17,8 @@
 //   ids  -> tokens -> Decoder   back to bytes, then to a String; StreamingDecoder one id at a time
 //
 // `Tokenizer` holds these steps; TokenizerFile.swift builds them from tokenizer.json,
-// Tokenizer+GGUF.swift from the arrays in a GGUF file, Tokenizer+SentencePiece.swift from
+// Tokenizer+GGUF.swift from the arrays in a GGUF file, whose names for ways of splitting stand in
+// GGUFSplitting.swift, Tokenizer+SentencePiece.swift from
 // tokenizer.model, whose steps are SentencePiecePreTokenizer, SentencePieceModel and
 // SentencePieceDecoder. Everything between the ends works on UTF-8
 // bytes rather than String, because String takes canonically equivalent texts for equal and a

@@ -12,6 +12,8 @@ public struct StreamingDecoder: Sendable {
   /// because the first token of a text can look different from the same token further on.
   private var window: [Int] = []
   private var givenCount = 0
+  /// The end of the text, which spaces may still be removed from.
+  private var uncleaned: [UInt8] = []
 
   public init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
     self.tokenizer = tokenizer
@@ -21,8 +23,19 @@ public struct StreamingDecoder: Sendable {
   /// Adds an id; gives the text that is complete with it, often empty. An id that the vocabulary
   /// lacks is left out.
   public mutating func append(_ id: Int) -> String {
+    let new = appendPlain(id)
+    guard tokenizer.cleansUpSpaces else { return new }
+    uncleaned.append(contentsOf: new.utf8)
+    let end = TextCleanup.stableEnd(of: uncleaned)
+    defer { uncleaned.removeFirst(end) }
+    return TextCleanup.apply(to: Array(uncleaned[..<end]).text)
+  }
+
+  private mutating func appendPlain(_ id: Int) -> String {
     if skipSpecialTokens, tokenizer.isSpecial(id) { return "" }
     window.append(id)
+    // A run of bytes that turns out to be no UTF-8 is U+FFFD from its beginning.
+    if tokenizer.joinsNext(id) { return "" }
     let (new, isWhole) = newText()
     guard isWhole, !new.isEmpty else { return "" }
     // What begins the window must have a text, or it would be taken for the beginning of all text,
@@ -37,7 +50,9 @@ public struct StreamingDecoder: Sendable {
     let (new, _) = newText()
     window.removeAll()
     givenCount = 0
-    return new
+    guard tokenizer.cleansUpSpaces else { return new }
+    defer { uncleaned.removeAll() }
+    return TextCleanup.apply(to: uncleaned.text + new)
   }
 
   private func newText() -> (text: String, isWhole: Bool) {
@@ -49,6 +64,6 @@ public struct StreamingDecoder: Sendable {
   }
 
   private func text(of ids: ArraySlice<Int>) -> String {
-    tokenizer.decodeKnown(Array(ids), skipSpecialTokens: skipSpecialTokens)
+    tokenizer.decodePlain(Array(ids), skipSpecialTokens: skipSpecialTokens)
   }
 }

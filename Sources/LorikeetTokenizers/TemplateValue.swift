@@ -10,6 +10,14 @@ public enum TemplateValue: Sendable, Equatable {
   case array([TemplateValue])
   case object(TemplateObject)
 
+  /// The value that a JSON text stands for.
+  ///
+  /// - Parameter name: what messages call the text.
+  /// - Throws: `TokenizerError.invalidJSON` if it is not JSON.
+  public init(json: [UInt8], name: String) throws(TokenizerError) {
+    self = try JSONReader.parse(json, file: name)
+  }
+
   package var stringValue: String? { if case .string(let value) = self { value } else { nil } }
   package var boolValue: Bool? { if case .bool(let value) = self { value } else { nil } }
   package var arrayValue: [TemplateValue]? {

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LorikeetCheckpoints
+
 /// Turns tokens back into text, as a list of parts that are joined in the end.
 protocol TokenDecoder: Sendable {
   func decode(_ tokens: [[UInt8]]) -> [[UInt8]]
+}
+
+extension TokenDecoder {
+  /// Whether a later token can change what runs of `<0x41>` tokens before it stand for.
+  var joinsByteTokens: Bool {
+    if let sequence = self as? SequenceDecoder {
+      return sequence.members.contains { $0.joinsByteTokens }
+    }
+    return self is ByteFallbackDecoder
+  }
 }
 
 /// Several decoders in a row.
@@ -53,7 +65,7 @@ enum ByteFallback {
 
   static func byte(of token: [UInt8]) -> UInt8? {
     guard token.count == 6, token.starts(with: "<0x".utf8), token[5] == UInt8(ascii: ">"),
-      let high = hexDigit(token[3]), let low = hexDigit(token[4])
+      let high = JSONScanner.hexDigit(token[3]), let low = JSONScanner.hexDigit(token[4])
     else { return nil }
     return high << 4 | low
   }

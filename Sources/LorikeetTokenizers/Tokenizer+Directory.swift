@@ -13,14 +13,18 @@ extension Tokenizer {
 
   /// A tokenizer from a model's directory.
   ///
-  /// Reads tokenizer.json, or without it a SentencePiece model, tokenizer.model or spiece.model;
-  /// and where they are there added_tokens.json (beside such a model), tokenizer_config.json and
+  /// Reads tokenizer.json, or without it a SentencePiece model, tokenizer.model or spiece.model, or
+  /// without both the one GGUF file of the directory; and where they are there added_tokens.json (beside such a model), tokenizer_config.json and
   /// special_tokens_map.json (which tokens begin, end and fill up a text), chat_template.jinja,
   /// additional_chat_templates and chat_template.json. A chat template that is not supported throws
   /// when it is rendered.
   /// - Throws: `TokenizerError` if neither is there, or a file is not what it should be.
   public init(directory: String) throws(TokenizerError) {
     let configuration = try ModelTokenizerFiles(directory)
+    if let path = configuration.ggufPath {
+      try self.init(ggufPath: path)
+      return
+    }
     var names = try configuration.specialTokens()
     if let path = configuration.sentencePiecePath {
       let file = try SentencePieceFile(try readBytes(path), file: path)
@@ -64,6 +68,15 @@ struct ModelTokenizerFiles {
   }
 
   func path(_ name: String) -> String { directory + "/" + name }
+
+  /// The one GGUF file of a directory without another tokenizer.
+  var ggufPath: String? {
+    let others = ["tokenizer.json", "tokenizer.model", "spiece.model"]
+    guard !others.map(path).contains(where: ModelTokenizerFiles.exists) else { return nil }
+    let files = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+      .filter { $0.hasSuffix(".gguf") }
+    return files.count == 1 ? path(files[0]) : nil
+  }
 
   /// The object in a file; an empty one if there is no such file.
   static func node(_ path: String) throws(TokenizerError) -> ConfigurationNode {

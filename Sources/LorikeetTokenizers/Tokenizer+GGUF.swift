@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LorikeetCheckpoints
+internal import LorikeetTensors
 
 extension Tokenizer {
   /// The tokenizer in a GGUF file: byte-level BPE (`tokenizer.ggml.model` is `gpt2`), SentencePiece's
@@ -18,17 +19,17 @@ extension Tokenizer {
       try file.bool("tokenizer.ggml.add_\(name)_token") ?? fallback
     }
     let model = try file.require("tokenizer.ggml.model", file.string)
-    let template = try file.string("tokenizer.chat_template")
     switch model {
     case "gpt2":
+      let pre = try file.string("tokenizer.ggml.pre") ?? "default"
       try self.init(
         gguf: try file.require("tokenizer.ggml.tokens", file.strings),
         merges: try file.require("tokenizer.ggml.merges", file.strings),
-        types: try file.require("tokenizer.ggml.token_type", file.integers),
-        preTokenizer: try file.require("tokenizer.ggml.pre", file.string),
+        types: try file.require("tokenizer.ggml.token_type", file.integers), preTokenizer: pre,
         bosToken: try id("bos"), eosToken: try id("eos"), unkToken: try id("unknown"),
-        padToken: try id("padding"), addsBOS: try adds("bos", false),
-        addsEOS: try adds("eos", false), chatTemplate: template, name: file.path)
+        padToken: try id("padding"), addsBOS: try adds("bos", GGUFSplitting.addsBOS(pre)),
+        addsEOS: try adds("eos", false),
+        chatTemplate: try file.string("tokenizer.chat_template"), name: file.path)
     case "llama", "t5":
       let pieces = try SentencePieceFile(gguf: file, isUnigram: model == "t5")
       func known(_ name: String) throws -> Int? {
@@ -44,11 +45,30 @@ extension Tokenizer {
         prefixesFirstOnly: false)
       (bosToken, eosToken) = (bos, eos)
       (unkToken, padToken) = (try known("unknown") ?? unkToken, try known("padding"))
-      setTemplate(template, name: file.path)
+      if let source = try file.string("tokenizer.chat_template") {
+        addTemplate(source, "default", key: "tokenizer.chat_template", file.path)
+      }
     default:
       throw TokenizerError.unsupported(
         file: file.path, key: "tokenizer.ggml.model", found: model,
         supported: ["gpt2", "llama", "t5"])
+    }
+    for name in try file.strings("tokenizer.chat_templates") ?? [] {
+      let key = "tokenizer.chat_template.\(name)"
+      if let source = try file.string(key) { addTemplate(source, name, key: key, file.path) }
+    }
+  }
+
+  /// The tokenizer in the GGUF file at a path.
+  init(ggufPath path: String) throws(TokenizerError) {
+    do {
+      try self.init(gguf: try GGUFFile(path: path))
+    } catch let error as TokenizerError {
+      throw error
+    } catch let error as CheckpointError {
+      throw TokenizerError(error, file: path)
+    } catch {
+      throw .unreadable(file: path, reason: "\(error)")
     }
   }
 
@@ -76,17 +96,17 @@ extension Tokenizer {
       throw node.invalid(
         "token_type", "expected \(tokens.count) values, one a token, found \(types.count)")
     }
-    guard let kind = GGUFPreTokenizer.known[preTokenizer] else {
-      throw node.unsupported("pre", preTokenizer, GGUFPreTokenizer.known.keys.sorted())
-    }
+    let kind = try GGUFSplitting.named(preTokenizer, in: node)
     var vocabulary = Vocabulary(capacity: tokens.count)
     var added: [AddedToken] = []
     for (id, token) in tokens.enumerated() {
       guard vocabulary.insert(Array(token.utf8), id: id) else {
         throw node.invalid("tokens", "more than \(Vocabulary.maximumSize) tokens")
       }
-      if types[id] == 3 || types[id] == 4 {
-        added.append(AddedToken(id: id, content: token, isSpecial: types[id] == 3))
+      // Old files call what begins and ends texts ordinary tokens.
+      let isEnd = (id == bosToken || id == eosToken) && token.hasPrefix("<") && token.hasSuffix(">")
+      if isEnd || types[id] == 3 || types[id] == 4 {
+        added.append(AddedToken(id: id, content: token, isSpecial: isEnd || types[id] == 3))
       }
     }
     var builder = MergeBuilder(vocabulary: vocabulary)
@@ -99,10 +119,8 @@ extension Tokenizer {
       TokenizerStorage(
         model: BPEModel(vocabulary: vocabulary, merges: builder.table, options: options),
         added: AddedTokens(added, normalizer: nil),
-        normalizer: kind.normalizer,
-        preTokenizer: SequencePreTokenizer(
-          members: kind.splits
-            + [ByteLevelPreTokenizer(addPrefixSpace: false, usesPattern: false)]),
+        normalizer: kind.composes ? UnicodeNormalizer.nfc : nil,
+        preTokenizer: try kind.preTokenizer(node),
         postProcessor: PostProcessor(
           before: addsBOS ? [bos].compactMap(\.self) : [],
           after: addsEOS ? [eos].compactMap(\.self) : []),
@@ -111,43 +129,32 @@ extension Tokenizer {
     self.eosToken = eos
     self.unkToken = inRange(unkToken)
     self.padToken = inRange(padToken)
-    setTemplate(chatTemplate, name: name)
+    if let chatTemplate {
+      addTemplate(chatTemplate, "default", key: "tokenizer.chat_template", name)
+    }
   }
 
-  private mutating func setTemplate(_ text: String?, name: String) {
-    guard let text else { return }
+  /// - Parameters:
+  ///   - key: where in the file the template stands.
+  ///   - file: what messages call the file.
+  private mutating func addTemplate(_ source: String, _ name: String, key: String, _ file: String) {
     var variables: [String: TemplateValue] = [:]
-    for (key, id) in [("bos_token", bosToken), ("eos_token", eosToken)] {
-      if let token = id.flatMap({ token(of: $0) }) { variables[key] = .string(token) }
-    }
-    let template = ChatTemplate(
-      unchecked: text, name: "\(name) (tokenizer.chat_template)", variables: variables)
-    chatTemplate = template
-    chatTemplates = ["default": template]
+    if let token = bosToken.flatMap({ token(of: $0) }) { variables["bos_token"] = .string(token) }
+    if let token = eosToken.flatMap({ token(of: $0) }) { variables["eos_token"] = .string(token) }
+    chatTemplates[name] = ChatTemplate(
+      unchecked: source, name: "\(file) (\(key))", variables: variables)
+    if name == "default" { chatTemplate = chatTemplates[name] }
   }
 }
 
-/// What the names in `tokenizer.ggml.pre` stand for.
-private struct GGUFPreTokenizer: Sendable {
-  var normalizer: (any Normalizer)?
-  var splits: [any PreTokenizer]
-  var ignoresMerges = false
-
-  private static func split(_ scanner: PatternScanner) -> any PreTokenizer {
-    SplitPreTokenizer(pattern: scanner, behavior: .isolated)
+extension TokenizerError {
+  fileprivate init(_ error: CheckpointError, file: String) {
+    switch error {
+    case .file(let error): self = .unreadable(file: error.path, reason: error.reason)
+    case .configuration(_, let key, let reason):
+      self = .invalidValue(file: file, key: key, reason: reason)
+    case .malformed(_, _, let reason): self = .unreadable(file: file, reason: reason)
+    case .mismatch: self = .unreadable(file: file, reason: error.description)
+    }
   }
-
-  static let known: [String: GGUFPreTokenizer] = {
-    let gpt2 = GGUFPreTokenizer(splits: [split(.gpt2)])
-    let digits = ScalarPattern(matches: CharacterClass.isNumeric)
-    let smollm = GGUFPreTokenizer(
-      splits: [SplitPreTokenizer(pattern: digits, behavior: .isolated), split(.gpt2)])
-    let llama3 = GGUFPreTokenizer(splits: [split(.llama3)], ignoresMerges: true)
-    let qwen2 = GGUFPreTokenizer(normalizer: UnicodeNormalizer.nfc, splits: [split(.qwen2)])
-    return [
-      "gpt2": gpt2, "gpt-2": gpt2, "smollm": smollm, "starcoder": smollm, "refact": smollm,
-      "command-r": smollm, "llama-bpe": llama3, "llama3": llama3, "llama-v3": llama3,
-      "qwen2": qwen2,
-    ]
-  }()
 }

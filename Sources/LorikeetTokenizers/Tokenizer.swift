@@ -78,13 +78,13 @@ public struct Tokenizer: Sendable {
     for id in ids where storage.token(of: id) == nil {
       throw .unknownTokenID(id, vocabularySize: vocabularySize)
     }
-    return decodeKnown(ids, skipSpecialTokens: skipSpecialTokens)
+    let text = decodePlain(ids, skipSpecialTokens: skipSpecialTokens)
+    return cleansUpSpaces ? TextCleanup.apply(to: text) : text
   }
 
-  /// The same, with ids that no token has left out.
-  func decodeKnown(_ ids: [Int], skipSpecialTokens: Bool) -> String {
-    let text = storage.decode(ids, skipSpecialTokens: skipSpecialTokens)
-    return cleansUpSpaces ? TextCleanup.apply(to: text) : text
+  /// The text with all its spaces, ids that no token has left out.
+  func decodePlain(_ ids: [Int], skipSpecialTokens: Bool) -> String {
+    storage.decode(ids, skipSpecialTokens: skipSpecialTokens)
   }
 
   /// One more than the highest id, added tokens included.
@@ -101,6 +101,14 @@ public struct Tokenizer: Sendable {
 
   /// Whether a token is marked special: left out of decoded text.
   public func isSpecial(_ id: Int) -> Bool { storage.added[id: id]?.isSpecial ?? false }
+
+  /// Whether the text of a token depends on whether the next is one for a byte too.
+  func joinsNext(_ id: Int) -> Bool {
+    guard storage.decoder?.joinsByteTokens ?? false, let token = storage.token(of: id) else {
+      return false
+    }
+    return ByteFallback.byte(of: token) != nil
+  }
 
   /// The added tokens, in the order of the file.
   package var addedTokens: [AddedToken] { storage.added.tokens }
@@ -192,6 +200,17 @@ enum TextCleanup {
     (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
     (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
   ].map { (LiteralPattern(literal: Array($0.0.utf8)), Array($0.1.utf8)) }
+
+  /// Where a text can be cut so that both parts, cleaned up, are the whole, cleaned up, whatever
+  /// follows: all that is replaced begins with a space and is at most four bytes long.
+  static func stableEnd(of text: [UInt8]) -> Int {
+    var run = 0
+    for index in text.indices.reversed() {
+      run = text[index] == 0x20 ? 0 : run + 1
+      if run == 3 { return index + 3 }
+    }
+    return 0
+  }
 
   static func apply(to text: String) -> String {
     replacements.reduce(Array(text.utf8)) { text, replacement in

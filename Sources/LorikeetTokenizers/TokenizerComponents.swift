@@ -29,11 +29,10 @@ enum TokenizerComponents {
         right: try node.bool("strip_right", default: true))
     case "Replace":
       let content = Array(try node.string("content").utf8)
-      return switch try pattern(node) {
-      case .literal(let pattern): ReplaceNormalizer(pattern: pattern, content: content)
-      case .scanner(let pattern): ReplaceNormalizer(pattern: pattern, content: content)
-      case .regex(let pattern): ReplaceNormalizer(pattern: pattern, content: content)
+      func make(_ pattern: some SplitPattern) -> any Normalizer {
+        ReplaceNormalizer(pattern: pattern, content: content)
       }
+      return make(try pattern(node))
     case "Sequence":
       var members: [any Normalizer] = []
       for member in try node.nodes("normalizers") { members.append(try normalizer(member)) }
@@ -77,14 +76,7 @@ enum TokenizerComponents {
     case "Split":
       let behavior: SplitBehavior = try node.choice("behavior", default: .isolated)
       let invert = try node.bool("invert", default: false)
-      return switch try pattern(node) {
-      case .literal(let pattern):
-        SplitPreTokenizer(pattern: pattern, behavior: behavior, invert: invert)
-      case .scanner(let pattern):
-        SplitPreTokenizer(pattern: pattern, behavior: behavior, invert: invert)
-      case .regex(let pattern):
-        SplitPreTokenizer(pattern: pattern, behavior: behavior, invert: invert)
-      }
+      return split(try pattern(node), behavior, invert: invert)
     case "Metaspace":
       let (replacement, scheme) = try metaspace(node)
       return MetaspacePreTokenizer(
@@ -186,11 +178,10 @@ enum TokenizerComponents {
         stop: max(0, try node.integer("stop")))
     case "Replace":
       let content = Array(try node.string("content").utf8)
-      return switch try pattern(node) {
-      case .literal(let pattern): ReplaceDecoder(pattern: pattern, content: content)
-      case .scanner(let pattern): ReplaceDecoder(pattern: pattern, content: content)
-      case .regex(let pattern): ReplaceDecoder(pattern: pattern, content: content)
+      func make(_ pattern: some SplitPattern) -> any TokenDecoder {
+        ReplaceDecoder(pattern: pattern, content: content)
       }
+      return make(try pattern(node))
     case "Sequence":
       var members: [any TokenDecoder] = []
       for member in try node.nodes("decoders") { members.append(try decoder(member)) }
@@ -207,26 +198,43 @@ enum TokenizerComponents {
 
   // MARK: Shared parts
 
-  private enum Pattern {
-    case literal(LiteralPattern)
-    case scanner(PatternScanner)
-    case regex(RegexPattern)
-  }
-
   /// `"pattern": {"String": ...}` or `{"Regex": ...}`.
-  private static func pattern(_ node: ConfigurationNode) throws(TokenizerError) -> Pattern {
+  private static func pattern(
+    _ node: ConfigurationNode
+  ) throws(TokenizerError) -> any SplitPattern {
     guard let pattern = try node.node("pattern") else {
       throw node.invalid("pattern", "is missing")
     }
     if let literal = try pattern.optionalString("String") {
-      return .literal(LiteralPattern(literal: Array(literal.utf8)))
+      return LiteralPattern(literal: Array(literal.utf8))
     }
-    let source = try pattern.string("Regex")
-    if let scanner = PatternScanner.known(source) { return .scanner(scanner) }
+    return try regex(try pattern.string("Regex"), pattern, key: "Regex")
+  }
+
+  /// A regular expression by the fastest of the engines that know it.
+  private static func regex(
+    _ source: String, _ node: ConfigurationNode, key: String
+  ) throws(TokenizerError) -> any SplitPattern {
+    if let scanner = PatternScanner.known(source) { return scanner }
+    if let regex = SplitRegex(source) { return regex }
     guard let regex = RegexPattern(source) else {
-      throw pattern.unsupported("Regex", "the regular expression \(source)")
+      throw node.unsupported(key, "the regular expression \(source)")
     }
-    return .regex(regex)
+    return regex
+  }
+
+  private static func split(
+    _ pattern: some SplitPattern, _ behavior: SplitBehavior, invert: Bool = false
+  ) -> any PreTokenizer {
+    SplitPreTokenizer(pattern: pattern, behavior: behavior, invert: invert)
+  }
+
+  /// A pre-tokenizer that makes a piece of each match of a regular expression and of what lies
+  /// between; `node` has the key `pre`, for messages.
+  static func split(
+    _ source: String, _ node: ConfigurationNode
+  ) throws(TokenizerError) -> any PreTokenizer {
+    split(try regex(source, node, key: "pre"), .isolated)
   }
 
   private static func metaspace(

@@ -108,8 +108,8 @@ struct GGUFTokenizerExport {
     guard parts.count == 1, parts[0]["type"] == "Split",
       case .string(let pattern)? = parts[0]["pattern"]?["Regex"]
     else { return nil }
-    if pattern.contains(#"\p{N}{1,3}"#) { return "llama-bpe" }
-    return file["normalizer"]?["type"] == "NFC" && pattern.contains(#"|\p{N}|"#) ? "qwen2" : nil
+    return GGUFPreTokenizerName.forPattern(
+      pattern, composes: file["normalizer"]?["type"] == "NFC")
   }
 
   private static func chatTemplate(_ directory: String) -> String? {

@@ -23,6 +23,10 @@ import Testing
     ),
     (["debug", "tokenize", "--model", "x"], "--text or --file", "lorikeet debug tokenize --help"),
     (
+      ["debug", "template", "--conversations", "x"], "--model or --template",
+      "lorikeet debug template --help"
+    ),
+    (
       ["debug", "preprocess", "a.png", "--output", "b"], "--model",
       "lorikeet debug preprocess --help"
     ),

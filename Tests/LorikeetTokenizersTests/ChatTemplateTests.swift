@@ -34,10 +34,15 @@ import Testing
       let template = try ChatTemplate(
         source: try #require(templates[name]?.stringValue), name: name)
       let render = {
-        try template.render(
+        var variables = Self.variables(row["variables"])
+        // The order of a message's members shows in this template only.
+        if name == "whole" {
+          variables["messages"] = row["messages"]
+          return try template.render(variables: variables)
+        }
+        return try template.render(
           messages: try Self.messages(row["messages"]),
-          addGenerationPrompt: row["add_generation_prompt"] == .bool(true),
-          variables: Self.variables(row["variables"]))
+          addGenerationPrompt: row["add_generation_prompt"] == .bool(true), variables: variables)
       }
       if let expected = row["expected"]?.stringValue {
         #expect(try render() == expected, "\(name): \(row)")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import LorikeetCheckpoints
 import LorikeetTestSupport
 import LorikeetTokenizers
 import Testing
@@ -175,6 +176,83 @@ func fixtureText(_ name: String) throws -> String {
     #expect(decoder.finish() == "\u{FFFD}")
     #expect(decoder.append(9_999_999) == "")
     #expect(decoder.finish() == "")
+  }
+
+  @Test func streamingWaitsForTheEndOfARunOfByteTokens() throws {
+    let tokenizer = try Tokenizer(file: Fixtures.path("tokenizers/llama2/tokenizer.json"))
+    let byte = { (name: String) in try #require(tokenizer.id(of: name)) }
+    // An O is an O, but not before a byte that makes the run no UTF-8.
+    let ids = [try byte("<0x4F>"), try byte("<0xCC>"), try byte("a"), try byte("<0x4F>")]
+    var decoder = StreamingDecoder(tokenizer)
+    let parts = ids.map { decoder.append($0) } + [decoder.finish()]
+    #expect(parts == ["", "", "\u{FFFD}\u{FFFD}a", "", "O"])
+    #expect(try tokenizer.decode(ids) == parts.joined())
+  }
+
+  @Test func cleaningUpSpacesIsTheSameInAStream() throws {
+    let directory = try TemporaryDirectory([
+      "tokenizer.json": try fixtureText("gpt2/tokenizer.json"),
+      "tokenizer_config.json": """
+      {"clean_up_tokenization_spaces": true,
+       "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output": true}
+      """,
+    ])
+    let tokenizer = try Tokenizer(directory: directory.path)
+    for (text, cleaned) in [
+      ("a , 's b 'scipy", "a,'s b'scipy"), ("it 's   . we 've ' n't", "it's  . we've'n't"),
+      ("x ' y ' s", "x'y's"), ("no end ", "no end "),
+    ] {
+      let ids = tokenizer.encode(text, addSpecialTokens: false)
+      let whole = try tokenizer.decode(ids)
+      #expect(whole == " " + cleaned || whole == cleaned, "\(whole)")
+      var decoder = StreamingDecoder(tokenizer)
+      #expect(ids.map { decoder.append($0) }.joined() + decoder.finish() == whole)
+    }
+  }
+
+  @Test func aGGUFFileIsADirectorysTokenizer() throws {
+    let directory = try TemporaryDirectory([:])
+    let path = directory.path + "/model.gguf"
+    let tokens = ["<|bos|>", "a", "b", "Ġ", "ab", "Ġa"]
+    func write(_ changes: [(String, GGUFWriter.Value)]) throws {
+      var values: [(String, GGUFWriter.Value)] = [
+        ("general.architecture", .string("llama")), ("tokenizer.ggml.model", .string("gpt2")),
+        ("tokenizer.ggml.pre", .string("gpt-2")), ("tokenizer.ggml.tokens", .strings(tokens)),
+        ("tokenizer.ggml.merges", .strings(["a b", "Ġ a"])),
+        ("tokenizer.ggml.token_type", .int32s([3, 1, 1, 1, 1, 1])),
+        ("tokenizer.ggml.bos_token_id", .uint32(0)), ("tokenizer.ggml.add_bos_token", .bool(true)),
+        ("tokenizer.chat_templates", .strings(["tool_use"])),
+        ("tokenizer.chat_template.tool_use", .string("{{ bos_token }}t")),
+      ]
+      for (key, value) in changes {
+        values.removeAll { $0.0 == key }
+        values.append((key, value))
+      }
+      try GGUFWriter.write(
+        values.map { (key: $0.0, value: $0.1) }, tensors: [], to: path)
+    }
+    try write([])
+    let tokenizer = try Tokenizer(directory: directory.path)
+    #expect(tokenizer.encode("ab a<|bos|>") == [0, 4, 5, 0])
+    #expect(try tokenizer.decode([0, 4, 5]) == "ab a")
+    #expect(tokenizer.bosToken == 0)
+    #expect(
+      try tokenizer.chatTemplates["tool_use"]?.render(messages: [], addGenerationPrompt: false)
+        == "<|bos|>t")
+    #expect(tokenizer.chatTemplate == nil)
+
+    func message() -> String {
+      do {
+        _ = try Tokenizer(directory: directory.path)
+        return "accepted"
+      } catch { return error.description }
+    }
+    try write([("tokenizer.ggml.model", .string("bert"))])
+    #expect(message() == "\(path): tokenizer.ggml.model: bert is not supported; supported: gpt2")
+    try write([("tokenizer.ggml.tokens", .uint32(3))])
+    #expect(message() == "\(path): tokenizer.ggml.tokens: is not an array of strings")
+    try Data("GGUF".utf8).write(to: URL(filePath: path))
+    #expect(message().hasPrefix(path + ": "))
   }
 
   @Test func longPiecesMergeAsShortOnesDo() throws {

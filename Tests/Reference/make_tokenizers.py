@@ -217,7 +217,16 @@ def write_tokenizers():
 
 # ------------------------------------------------------------------------------------- chat templates
 
+# Reasoning is passed to templates under two names, whichever it comes under.
+REASONING = [
+    [{"role": "user", "content": "a"}, {"role": "assistant", "reasoning_content": "r", "content": "b"}],
+    [{"role": "assistant", "content": "b", "thinking": "t"}, {"role": "assistant", "content": "b", "reasoning": "s", "x": 1}],
+    [{"role": "assistant", "content": "b", "reasoning": "s", "thinking": "t", "reasoning_content": None}],
+    [{"role": "assistant", "content": "b", "reasoning": "s", "thinking": "t", "reasoning_content": "r"}, {"role": "assistant", "content": "", "reasoning": ""}],
+]
+
 TEMPLATES = {
+    "whole": "{{ messages|tojson }}",
     "chatml": "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
               "You are a helpful assistant.<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content']"
               " + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
@@ -516,6 +525,23 @@ f
 {{ {'a': {'b': 1}}.a.b }} {{ [[1, 2], [3]][0][1] }} {{ ({'x': 1}).x }} {{ (1, 2)[0] }} {{ {}|length }} {{ {'a': 1}['a'] }} {{ 'a-%s' ~ 1 }} {{ ((1)) }} {{ () }} {{ [1,] }}
 {{ -1|abs }} {{ -(1 + 2) }} {{ +3 }} {{ - 2 ** 2 }} {{ 2 * 3 ~ 4 }} {{ 1 ~ 2 + 3 }} {{ 10 // 3 * 2 }} {{ not 1 == 2 }} {{ 'a' 'b' is string }} {{ 'ab'|length == 2 }} {{ 1 if 'a' is defined else 2 }} {{ 5 is number and 1 }}
 {{ messages[0].content if messages else 'none' }} {{ messages|length > 0 and messages[0].role == 'user' }} {{ (messages|first).role }} {{ messages|selectattr('role', 'eq', 'user')|map(attribute='content')|first }}
+{{ 'a{}b{}'.format(1, 'x') }} {{ '{1}{0}{{}}'.format('a', 'b') }} {{ '{n}!'.format(n=3) }} {{ 'a{}'.format() }} {{ '{'.format(1) }} {{ '12½'.isdigit() }} {{ '²'.isdigit() }}
+{{ ('<a>'|safe + '<b>') }} {{ ('<a>' + '<b>'|safe + '&') }} {{ '<a>'|safe ~ '<b>' }} {{ ('<'|e + '>') }} {{ (1|string + '<') }}
+{% if [1]|select('odd') %}yes{% endif %} {% if []|select('odd') %}yes{% endif %} {% if []|map('upper')|list %}no{% endif %} {{ none|selectattr('a')|list }} {{ none|map('upper')|list }} {{ (data.a|items)|list }} {% if {}|items %}yes{% endif %}
+{{ [1]|map('string')|tojson }}
+{{ [1]|select('odd')|length }}
+{{ {true: 1, none: 2, 3: 4, 'a': 5}|tojson }}
+{% set ns = namespace() %}{% set ns._a = 1 %}
+{{ namespace(_a=1) }}
+{% if false %}{{ 1|from_json }}{% endif %}ok
+{% if false %}{% if true %}{{ 1 is odder }}{% endif %}{% else %}ok{% endif %}
+{% if false %}{% for a in [1] %}{{ a|from_json }}{% endfor %}{% endif %}
+{{ 'x' if true else 1|from_json }}
+{{ 1|from_json if false else 'y' }}
+{{ 1|from_json if true else 'y' }}
+{% macro f(a) %}{{ a|from_json }}{% endmacro %}ok
+{% if 1|from_json %}{% endif %}
+{% if false and (1|from_json) %}{% endif %}ok
 {{ x.y }}
 {{ 1 + 'a' }}
 {{ 1 / 0 }}
@@ -550,7 +576,7 @@ DATA = {"data": {"a": {"b": 1, "c": "d"}, "list": [1, 2, 3, 4], "people": [
 def write_templates():
     rows = []
     for name, source in TEMPLATES.items():
-        for turns in TURNS:
+        for turns in REASONING if name == "whole" else TURNS:
             for variables in VARIABLES:
                 for prompt in (False, True):
                     extra = {k: v for k, v in variables.items() if k != "tools"}

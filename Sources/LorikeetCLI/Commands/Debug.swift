@@ -6,5 +6,5 @@ import ArgumentParser
 struct Debug: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes a model's numbers, to hold Lorikeet against a reference.",
-    subcommands: [DebugForward.self, DebugPreprocess.self, DebugTokenize.self])
+    subcommands: [DebugForward.self, DebugPreprocess.self, DebugTokenize.self, DebugTemplate.self])
 }

@@ -10,11 +10,15 @@ struct DebugTokenize: WorkingCommand {
     abstract: "Prints the token ids of a text, or of each line of a file.",
     discussion: """
       Ids stand on one line for each text, separated by spaces; with --json, one object with text, \
-      ids, tokens and decoded (the text of the ids, special tokens included).
+      ids, tokens and decoded (the text of the ids, special tokens included). With --ids the text \
+      or the lines are token ids; their text is printed instead, and with --json one object with \
+      ids, tokens, decoded, skipped (the text without special tokens) and streamed (decoded, put \
+      together id by id as it is while a model writes).
 
       Examples:
         lorikeet debug tokenize --model smollm2 --text "A red apple."
         lorikeet debug tokenize --model smollm2 --file captions.txt --json
+        lorikeet debug tokenize --model smollm2 --ids --text "330 2907 11880"
       """)
 
   @Option(
@@ -33,6 +37,9 @@ struct DebugTokenize: WorkingCommand {
   @Flag(help: "Lay around each text the tokens that the model begins and ends texts with.")
   var addSpecialTokens = false
 
+  @Flag(help: "Take the text or the lines for token ids, and decode them.")
+  var ids = false
+
   @Flag(help: "Print one JSON object a line.")
   var json = false
 
@@ -50,7 +57,11 @@ struct DebugTokenize: WorkingCommand {
       model.hasSuffix(".gguf")
       ? try Tokenizer(gguf: GGUFFile(path: model))
       : try Tokenizer(directory: ModelSource.directory(model))
-    for text in try texts() {
+    for (index, text) in try texts().enumerated() {
+      if ids {
+        try decode(text, line: index + 1, tokenizer)
+        continue
+      }
       let ids = tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
       guard json else {
         try StandardOutput.line(ids.map(String.init).joined(separator: " "))
@@ -59,10 +70,35 @@ struct DebugTokenize: WorkingCommand {
       try StandardOutput.line([
         "text": .string(text),
         "ids": .array(ids.map { .int($0) }),
-        "tokens": .array(ids.map { tokenizer.token(of: $0).map { .string($0) } ?? .null }),
+        "tokens": tokens(ids, tokenizer),
         "decoded": .string(try tokenizer.decode(ids, skipSpecialTokens: false)),
       ])
     }
+  }
+
+  private func tokens(_ ids: [Int], _ tokenizer: Tokenizer) -> JSONLine.Value {
+    .array(ids.map { tokenizer.token(of: $0).map { .string($0) } ?? .null })
+  }
+
+  private func decode(_ text: String, line: Int, _ tokenizer: Tokenizer) throws {
+    let ids = try text.split(separator: " ").map { word in
+      guard let id = Int(word) else {
+        throw FileError(
+          path: file ?? "--text", reason: "line \(line): expected token ids, found \"\(word)\"")
+      }
+      return id
+    }
+    let decoded = try tokenizer.decode(ids, skipSpecialTokens: false)
+    guard json else { return try StandardOutput.line(decoded) }
+    var stream = StreamingDecoder(tokenizer, skipSpecialTokens: false)
+    let parts = ids.map { stream.append($0) }
+    try StandardOutput.line([
+      "ids": .array(ids.map { .int($0) }),
+      "tokens": tokens(ids, tokenizer),
+      "decoded": .string(decoded),
+      "skipped": .string(try tokenizer.decode(ids)),
+      "streamed": .string(parts.joined() + stream.finish()),
+    ])
   }
 
   /// The texts to encode. Lines end with a line feed only; the last one may lack it.
