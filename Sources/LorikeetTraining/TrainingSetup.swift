@@ -7,22 +7,6 @@ internal import LorikeetMissingModality
 internal import LorikeetTensors
 public import LorikeetVisionLanguage
 
-/// The part of a vision-language model that a module belongs to.
-enum ModelPart: String, CaseIterable {
-  case encoder, projector, decoder
-
-  /// By the module path, as transformers has it.
-  init(path: String) {
-    if path.hasPrefix("model.vision_tower.") {
-      self = .encoder
-    } else if path.hasPrefix("model.multi_modal_projector.") {
-      self = .projector
-    } else {
-      self = .decoder
-    }
-  }
-}
-
 extension TrainingRecipe {
   /// How a part is trained.
   func training(of part: ModelPart) -> PartTraining {
@@ -63,7 +47,7 @@ public struct TrainingSetup {
           path: path, reason: "train: full of encoder or decoder cannot be mixed with train: lora")
       }
       for entry in model.index.entries {
-        let part = ModelPart(path: entry.modulePath)
+        let part = model.part(of: entry.modulePath)
         guard recipe.training(of: part) == .full else { continue }
         let options = recipe.part(part)
         entry.parameter.isTrainable = true
@@ -88,7 +72,7 @@ public struct TrainingSetup {
       pipeline.adapters = adapters
       for adapter in adapters.adapters {
         for (name, parameter) in adapter.parameters {
-          let part = ModelPart(path: String(name.dropFirst("base_model.model.".count)))
+          let part = model.part(of: String(name.dropFirst("base_model.model.".count)))
           let options = recipe.part(part)
           let modality = recipe.modalities[adapter.name]
           let rate =
@@ -159,25 +143,27 @@ extension TrainingRecipe {
         ?? (peftType == .ia3 ? .names(Self.scaledLayers) : .allLinear)
       let matcher = ModuleMatcher(choice)
       let chosen = model.index.linears.map(\.name).filter {
-        ModelPart(path: $0) == part && matcher.isTarget($0)
+        model.part(of: $0) == part && matcher.isTarget($0)
       }
       guard !chosen.isEmpty else {
         throw AdapterError.noTargets(
           source: "\(path): \(part.rawValue).target_modules",
           targets: options.targetModules?.joined(separator: ", ") ?? "all-linear",
-          examples: model.index.linears.map(\.name).filter { ModelPart(path: $0) == part }.suffix(3)
+          examples: model.index.linears.map(\.name).filter { model.part(of: $0) == part }.suffix(3)
         )
       }
       names += chosen
       let rank = modality?.r ?? options.r ?? r
       let alpha = modality?.loraAlpha ?? options.loraAlpha ?? loraAlpha
-      let pattern = "model\\.\(part.module)\\..*"
+      let pattern = model.pattern(of: part)
       if rank != configuration.rank { configuration.rankPattern.append((pattern, rank)) }
       if alpha != configuration.alpha { configuration.alphaPattern.append((pattern, alpha)) }
     }
     configuration.targets = names.isEmpty ? nil : .names(names)
-    if training(of: .projector) == .full, servesImages, model.vision != nil {
-      configuration.modulesToSave = ["multi_modal_projector"]
+    if training(of: .projector) == .full, servesImages,
+      let projector = model.module(of: .projector)?.split(separator: ".").last
+    {
+      configuration.modulesToSave = [String(projector)]
     }
     return peftType == .ia3 ? Self.scaling(configuration) : configuration
   }
@@ -199,16 +185,5 @@ extension TrainingRecipe {
     configuration.baseModel = c.baseModel
     configuration.taskType = c.taskType
     return configuration
-  }
-}
-
-extension ModelPart {
-  /// The name of the part's module.
-  fileprivate var module: String {
-    switch self {
-    case .encoder: "vision_tower"
-    case .projector: "multi_modal_projector"
-    case .decoder: "language_model"
-    }
   }
 }

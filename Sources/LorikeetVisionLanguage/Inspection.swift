@@ -51,8 +51,9 @@ public struct Inspection: Sendable {
 
   private static func parts(of checkpoint: Checkpoint) -> [Part] {
     let titles = [
-      ("vision_tower", "encoder"), ("multi_modal_projector", "projector"),
-      ("encoder.layer", "encoder"), ("embeddings.", "encoder"),
+      ("multi_modal_projector", "projector"), ("connector.", "projector"),
+      ("visual.merger", "projector"), ("vision_tower", "encoder"), ("vision_model", "encoder"),
+      ("visual.", "encoder"), ("encoder.layer", "encoder"), ("embeddings.", "encoder"),
     ]
     let groups = Dictionary(grouping: checkpoint.names) { name in
       titles.first { name.contains($0.0) }?.1 ?? "decoder"

@@ -19,6 +19,10 @@ public struct ReferenceInputs {
   /// `pixel_values` `[images, 3, height, width]`; given as `[pictures, tiles, 3, height, width]` it has
   /// all tiles of all pictures, `tilesPerPicture` each.
   public let pixels: Tensor?
+  /// `pixel_values` `[patches, width]`, where they are patches of pictures of any size.
+  public let patches: Tensor?
+  /// `image_grid_thw` `[pictures, 3]`: frames, rows and columns of patches.
+  public let patchGrids: [[Int]]?
   /// nil where `pixel_values` has no axis for tiles.
   public let tilesPerPicture: Int?
   /// `image_sizes` `[pictures, 2]`, height and width in pixels.
@@ -62,7 +66,16 @@ public struct ReferenceInputs {
     }
     let stored = file["pixel_values"]
     tilesPerPicture = stored?.shape.rank == 5 ? stored?.shape[1] : nil
-    pixels = try stored.map { try Self.pictures($0, path: path) }
+    let isFlat = stored?.shape.rank == 2 && stored?.dtype.isFloatingPoint == true
+    pixels = isFlat ? nil : try stored.map { try Self.pictures($0, path: path) }
+    patches = isFlat ? stored?.tensor() : nil
+    patchGrids = try Self.rows(file, "image_grid_thw")
+    guard
+      patchGrids?.allSatisfy({ $0.count == 3 && $0.allSatisfy { 1...65_536 ~= $0 } }) ?? !isFlat
+    else {
+      throw FileError(
+        path: path, reason: "image_grid_thw is not [pictures, 3] of frames, rows and columns")
+    }
     imageSizes = try Self.rows(file, "image_sizes")
     guard imageSizes?.allSatisfy({ $0.count == 2 && $0.allSatisfy { 1...65_536 ~= $0 } }) ?? true
     else { throw FileError(path: path, reason: "image_sizes is not [pictures, 2] of sides") }
