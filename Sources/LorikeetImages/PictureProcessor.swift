@@ -31,8 +31,9 @@ public struct PicturePixels: Sendable {
     guard tiles.allSatisfy({ $0.height == height && $0.width == width }) else {
       throw .unsuitable(name: name, reason: "the tiles of the picture differ in size")
     }
+    let values = tiles.count == 1 ? tiles[0].values : tiles.flatMap(\.values)
     self.init(
-      tiles: Tensor(tiles.flatMap(\.values), [tiles.count, 3, height, width]),
+      tiles: Tensor(values, [tiles.count, 3, height, width]),
       height: image.height, width: image.width, grid: grid)
   }
 }

@@ -12,6 +12,7 @@ public enum ModelWriter {
   public static let tokenizerFiles = [
     "tokenizer.json", "tokenizer.model", "spiece.model", "added_tokens.json",
     "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "chat_template.json",
     "generation_config.json",
   ]
 

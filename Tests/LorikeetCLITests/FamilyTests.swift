@@ -111,6 +111,8 @@ import Testing
         ], "150 values a patch")
       try fails(
         [("pixel_values", patches), ("image_grid_thw", grid([1, 4, 4]))], "image tokens")
+      let mask = StoredTensor(integers: [1, 1, 1, 0], [1, 1, 2, 2])
+      try fails([("pixel_attention_mask", mask)], "hides a part of a picture")
     }
   }
 }

@@ -18,14 +18,26 @@ import Testing
   @Test(arguments: families) func lossFalls(family: String) throws {
     try withTemporaryDirectory { directory in
       let setup = try TinySetup(in: directory, model: "processors/\(family)/seed-1/model")
-      let run = try finish(setup, ["max_steps=40", "eval_steps=40", "encoder.train=lora"])
+      let run = try finish(
+        setup, ["max_steps=40", "eval_steps=40", "encoder.train=lora", "routing=shared"])
       let losses = try run.losses("train")
       #expect(losses.count == 40)
       let (first, last) = (losses.prefix(5).reduce(0, +), losses.suffix(5).reduce(0, +))
       #expect(last < 0.6 * first, "\(losses)")
       // What was learned is what is read.
       let opened = try Pipeline(model: setup.model, adapter: run.directory.adapter)
-      #expect(try opened.probe(setup) == run.pipeline.probe(setup))
+      let learned = try run.pipeline.probe(setup)
+      #expect(try opened.probe(setup) == learned)
+      // Nor does it change in the weights, or much in other types.
+      _ = try opened.merge()
+      let merged = directory + "/merged"
+      try ModelWriter.write(opened.model.index, from: setup.model, to: merged)
+      for (type, tolerance) in [(nil, 1e-3), (.bfloat16, 0.1)] as [(BaseType?, Float)] {
+        let again = try Pipeline(model: merged, baseType: type)
+        (again.settings, again.missing) = (opened.settings, opened.missing)
+        expectClose(
+          try again.probe(setup), learned, tolerance: tolerance, type?.rawValue ?? "as it is")
+      }
     }
   }
 

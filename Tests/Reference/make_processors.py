@@ -102,6 +102,21 @@ TEMPLATE = (
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 
+# As Qwen2-VL's own asks for a list or a text, and for the keys of its items.
+QWEN_TEMPLATE = (
+    "{% set image_count = namespace(value=0) %}{% for message in messages %}"
+    "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
+    "a small assistant<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n{% else %}"
+    "{% for content in message['content'] %}"
+    "{% if content['type'] == 'image' or 'image' in content or 'image_url' in content %}"
+    "{% set image_count.value = image_count.value + 1 %}"
+    "{% if add_vision_id %}Picture {{ image_count.value }}: {% endif %}"
+    "<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
 
 # MARK: Models with processors
 
@@ -184,7 +199,12 @@ def idefics3(case, smol=False):
     special = ["<image>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>"]
     # Some tags are tokens, some are text.
     special += [f"<row_{r}_col_{c}>" for r in (1, 2) for c in (1, 2, 3)]
-    words = tokenizer("bytes", special, TEMPLATE.replace("IMAGE", "<image>"))
+    from transformers.models.smolvlm import processing_smolvlm
+
+    template = processing_smolvlm.DEFAULT_CHAT_TEMPLATE
+    words = tokenizer(
+        "bytes", special, template if smol else TEMPLATE.replace("IMAGE", "<image>")
+    )
     kind = "SmolVLM" if smol else "Idefics3"
     vision = {
         "hidden_size": 16,
@@ -207,8 +227,6 @@ def idefics3(case, smol=False):
     )
     more = {"chat_template": words.chat_template, "image_seq_len": 4}
     if smol:
-        from transformers.models.smolvlm import processing_smolvlm
-
         # It is asked for by the class, and used for videos only.
         processing_smolvlm.num2words = processing_smolvlm.num2words or str
         more["video_processor"] = None
@@ -219,7 +237,8 @@ def idefics3(case, smol=False):
 def qwen2_vl(case, second=False):
     special = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
     place = "<|vision_start|><|image_pad|><|vision_end|>"
-    words = tokenizer("bytes", special, TEMPLATE.replace("IMAGE", place))
+    chat = ["<|im_start|>", "<|im_end|>"]
+    words = tokenizer("bytes", special + chat, QWEN_TEMPLATE)
     token = words.convert_tokens_to_ids(special[2])
     config = models.qwen2_vl_config(case, len(words), token, second)
     images = Qwen2VLImageProcessorPil(
@@ -268,7 +287,7 @@ CASES = {
     "llava-next": (llava_next, PLAIN + CHATS),
     "llava-next-siglip": (lambda case: llava_next(case, "siglip", "metaspace"), PLAIN),
     "idefics3": (idefics3, PLAIN + CHATS),
-    "smolvlm": (lambda case: idefics3(case, smol=True), PLAIN[:3] + CHATS[:2]),
+    "smolvlm": (lambda case: idefics3(case, smol=True), PLAIN[:3] + CHATS),
     "qwen2-vl": (qwen2_vl, PLAIN + CHATS),
     "qwen2.5-vl": (lambda case: qwen2_vl(case, second=True), PLAIN[:3] + CHATS[:1]),
     "paligemma": (paligemma, PLAIN[:2]),
