@@ -55,6 +55,8 @@ struct PromptWriter {
     _ template: ChatTemplate, _ instruction: String, system: String?
   ) throws -> [TokenSequence.Part] {
     let words = (text == nil ? "" : Self.textMark) + instruction
+    // Templates may trim what they are given.
+    let kept = words.trimmingCharacters(in: .whitespacesAndNewlines)
     func render(_ content: TemplateValue, _ system: TemplateValue?) throws -> String {
       var messages = [ChatMessage(role: "user", content: content)]
       if let system { messages.insert(ChatMessage(role: "system", content: system), at: 0) }
@@ -66,7 +68,7 @@ struct PromptWriter {
         system.map { .array([ChatMessage.textPart($0)]) })
     }
     if !images.isEmpty, let content = imageContent, let written = try? list(),
-      written.contains(words), written.components(separatedBy: content).count == images.count + 1
+      written.contains(kept), written.components(separatedBy: content).count == images.count + 1
     {
       return parts(
         written.replacingOccurrences(of: content, with: Self.imageMark), writesSurroundings: false)
@@ -75,8 +77,8 @@ struct PromptWriter {
       try render(.string(marked(instruction)), system.map { .string($0) })
     }
     // A template that takes a list only leaves out a text, or fails.
-    if (try? plain.get())?.contains(words) != true, images.isEmpty, let written = try? list(),
-      written.contains(words)
+    if (try? plain.get())?.contains(kept) != true, images.isEmpty, let written = try? list(),
+      written.contains(kept)
     {
       return parts(written, writesSurroundings: true)
     }
