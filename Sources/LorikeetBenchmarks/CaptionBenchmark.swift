@@ -56,9 +56,9 @@ package struct CaptionBenchmark {
     let path = options.picture
     let pixels = try pipeline.processor.pixels(Image(contentsOf: path), name: path)
     parts.picture = lap()
-    guard
-      let features = pipeline.model.visualFeatures(pixels, pruning: pipeline.pruning).first
-    else { throw BenchmarkError(model.description, "takes no pictures") }
+    guard let features = try pipeline.features(of: [pixels], seeds: [0]).first else {
+      throw BenchmarkError(model.description, "takes no pictures")
+    }
     parts.encode = lap()
     let prompt = try pipeline.processor.prompt(
       image: .features(features), text: nil, instruction: pipeline.settings.captionPrompt,

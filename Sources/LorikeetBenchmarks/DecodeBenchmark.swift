@@ -92,8 +92,7 @@ package struct DecodeBenchmark {
   private var weights: [StoredTensor] {
     let (embeddings, head) = (model.decoder.embeddings, model.decoder.head.weight)
     return model.index.entries.filter { entry in
-      !entry.modulePath.hasPrefix("model.vision_tower.")
-        && !entry.modulePath.hasPrefix("model.multi_modal_projector.")
+      model.part(of: entry.modulePath) == .decoder
         && (entry.parameter !== embeddings || embeddings === head)
     }.map(\.parameter.stored)
   }

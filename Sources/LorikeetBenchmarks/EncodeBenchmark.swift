@@ -45,7 +45,7 @@ package struct EncodeBenchmark {
   /// The median picture's time for each part, and the time of all pictures together.
   package func run() throws -> [MeasuredWork] {
     var images: [Image] = []
-    var pixels: [Tensor] = []
+    var pixels: [PicturePixels] = []
     PeakMemory.reset()
     let decode = try each(paths) { path, isLast in
       let image = try Image(contentsOf: path)
@@ -56,9 +56,9 @@ package struct EncodeBenchmark {
       if isLast { pixels.append(values) }
     }
     let before = WorkCounter.operations
-    _ = pipeline.model.visualFeatures(pixels[0])
+    _ = try pipeline.features(of: [pixels[0]], seeds: [0])
     let operations = Double(WorkCounter.operations - before)
-    let one = repetitions.time { _ = pipeline.model.visualFeatures(pixels[0]) }
+    let one = try repetitions.time { _ = try pipeline.features(of: [pixels[0]], seeds: [0]) }
     let size = Pipeline.picturesPerBatch
     let group = (0..<size).map { _ in pixels[0] }
     let seeds = [UInt64](repeating: 0, count: size)
@@ -73,7 +73,7 @@ package struct EncodeBenchmark {
     }
     let settings: JSONLine = [
       "model": .string(name), "pictures": .int(paths.count),
-      "pixels": .string(pixels[0].shape.description),
+      "pixels": .string(pixels[0].tiles.shape.description),
     ]
     func work(
       _ name: String, _ timing: Timing, _ operations: Double? = nil, pictures: Int = 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import LorikeetAutograd
+internal import LorikeetImages
 internal import LorikeetLayers
 internal import LorikeetTensors
 internal import LorikeetTextDecoders
@@ -103,6 +104,8 @@ package struct TrainBenchmark {
     }
     let pixels = pixels(&random)
     let cached = options.cachesFeatures ? cachedFeatures(pixels) : nil
+    let one = PicturePixels(
+      tiles: Self.pictures(pixels, 0..<1), height: pixels.shape[2], width: pixels.shape[3])
     var number = 0
     var (rows, operations) = (0, 0)
     func take() throws {
@@ -112,7 +115,7 @@ package struct TrainBenchmark {
       rows = 0
       _ = try step.run(
         rows: Array(
-          repeating: pipeline.expectedVisualTokens(pixels.shape) + options.textTokens,
+          repeating: pipeline.expectedVisualTokens(one) + options.textTokens,
           count: options.batch),
         number: number, factor: 1, random: &random
       ) { samples, tape, random in

@@ -90,6 +90,15 @@ public final class CheckpointReader {
     find(name).flatMap { account.checkpoint[$0]?.shape }
   }
 
+  /// Counts values that something stands in for since the file does not have them.
+  ///
+  /// - Parameter values: 2^32 at the most.
+  /// - Returns: how many there are so far.
+  public func countMissing(values: Int) -> Int {
+    account.missingValues += values
+    return account.missingValues
+  }
+
   /// Lets tensors stay unread: those whose whole name in the file satisfies `matches`.
   public func ignore(_ matches: (String) -> Bool) {
     account.ignored.formUnion(account.checkpoint.names.filter(matches))
@@ -140,6 +149,7 @@ private final class Account {
   var handedOut: Set<String> = []
   var ignored: Set<String> = []
   var missing: Set<String> = []
+  var missingValues = 0
   var misshapen: [String: LoadReport.Misshapen] = [:]
 
   init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }

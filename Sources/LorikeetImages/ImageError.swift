@@ -24,6 +24,8 @@ public enum ImageError: Error, Sendable, Equatable {
   case fileTooLarge(name: String, bytes: Int, limit: Int)
   /// A size that is not one: zero or negative.
   case badSize(name: String, width: Int, height: Int)
+  /// A picture that a model's processor cannot take.
+  case unsuitable(name: String, reason: String)
   /// There was no memory for the picture.
   case noMemory(name: String)
   /// A value in preprocessor_config.json that is missing, wrong or not supported.
@@ -52,6 +54,8 @@ extension ImageError: CustomStringConvertible {
       "\(name): \(bytes) bytes are too many for a picture (limit \(limit))"
     case .badSize(let name, let width, let height):
       "\(name): \(width) x \(height) is not a size for a picture, both sides must be positive"
+    case .unsuitable(let name, let reason):
+      "\(name): \(reason)"
     case .noMemory(let name):
       "\(name): no memory for the picture"
     case .configuration(let path, let key, let problem):

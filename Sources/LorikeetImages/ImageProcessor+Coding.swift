@@ -23,21 +23,35 @@ extension ImageProcessor {
         names.map { directory + "/" + $0 }
         .first { FileManager.default.fileExists(atPath: $0) } ?? directory + "/" + names[0]
     }
-    let bytes: [UInt8]
+    try self.init(json: try Self.contents(of: path), path: path)
+  }
+
+  static func contents(of path: String) throws(ImageError) -> [UInt8] {
     do throws(FileError) {
-      bytes = try Storage.mapping(path: path).withBytes { Array($0) }
+      return try Storage.mapping(path: path).withBytes { Array($0) }
     } catch {
       throw .file(error)
     }
-    try self.init(json: bytes, path: path)
   }
 
   /// Reads the text of a `preprocessor_config.json`.
   ///
   /// - Parameter path: what errors call it.
   public init(json: [UInt8], path: String) throws(ImageError) {
+    self = try Self.decode(ImageProcessor.self, json: json, path: path)
+    guard kind.isWhole else {
+      throw .configuration(
+        path: path, key: Keys.type.rawValue,
+        problem: Self.unsupported(kind.rawValue, Kind.allCases.filter(\.isWhole)))
+    }
+  }
+
+  /// Reads a processor of any kind.
+  static func decode<Processor: Decodable>(
+    _ type: Processor.Type, json: [UInt8], path: String
+  ) throws(ImageError) -> Processor {
     do {
-      self = try JSONDecoder().decode(ImageProcessor.self, from: Data(json))
+      return try JSONDecoder().decode(type, from: Data(json))
     } catch let problem as ConfigurationProblem {
       throw .configuration(path: path, key: problem.key, problem: problem.problem)
     } catch DecodingError.typeMismatch(_, let context) {
@@ -74,12 +88,6 @@ extension ImageProcessor {
       throw .file(error)
     }
   }
-}
-
-/// A value that cannot be used; `init(json:path:)` adds the file's name.
-private struct ConfigurationProblem: Error {
-  let key: String
-  let problem: String
 }
 
 extension DecodingError.Context {
@@ -120,7 +128,9 @@ extension ImageProcessor: Codable {
 
     if try !flag(.doResize, default: true) {
       size = nil
-    } else if let fields = try keys.decodeIfPresent(SizeFields.self, forKey: .size) {
+    } else if kind != .qwen2VL,
+      let fields = try keys.decodeIfPresent(SizeFields.self, forKey: .size)
+    {
       size = try fields.size(key: "size", integerIsSquare: kind == .vit || kind == .deit)
     }
     if let number = try keys.decodeIfPresent(Int.self, forKey: .resample) {
@@ -173,7 +183,7 @@ extension ImageProcessor: Codable {
 
     // Elsewhere do_pad makes the pictures of one batch equal in size, which changes no single one.
     padsToSquare = try flag(.doPad, default: false) && kind == .llava
-    switch try keys.decodeIfPresent(String.self, forKey: .aspectRatio) {
+    switch try kind.isWhole ? keys.decodeIfPresent(String.self, forKey: .aspectRatio) : nil {
     case nil, "square": break
     case "pad": padsToSquare = true
     case let other?:
@@ -195,13 +205,19 @@ extension ImageProcessor: Codable {
     if base.hasSuffix("FeatureExtractor") {
       base = base.dropLast("FeatureExtractor".count) + "ImageProcessor"
     }
+    // A name that some files of Qwen2.5-VL have.
+    if base == "Qwen2_5_VLImageProcessor" { return .qwen2VL }
     guard let kind = Kind(rawValue: base) else {
       throw ConfigurationProblem(
         key: newName != nil ? Keys.type.rawValue : Keys.oldType.rawValue,
-        problem: "\"\(name)\" is not supported, expected one of "
-          + Kind.allCases.map(\.rawValue).joined(separator: ", "))
+        problem: unsupported(name, Kind.allCases))
     }
     return kind
+  }
+
+  private static func unsupported(_ name: String, _ kinds: [Kind]) -> String {
+    "\"\(name)\" is not supported, expected one of "
+      + kinds.map(\.rawValue).joined(separator: ", ")
   }
 
   public func encode(to encoder: any Encoder) throws {

@@ -5,7 +5,7 @@
 /// In this order: pad to a square, resize, crop the middle, rescale to `0 ... 1`, normalise. The
 /// numbers are those of transformers' processors that work on Pillow and numpy (`BitImageProcessor`,
 /// `CLIPImageProcessor`, `SiglipImageProcessor`, `ViTImageProcessor`, `DeiTImageProcessor`,
-/// `LlavaImageProcessor`). Tiling processors are not read.
+/// `LlavaImageProcessor`). `PictureProcessors` reads those that do more: see `PictureProcessor`.
 public struct ImageProcessor: Sendable, Equatable {
   /// The size to resize to.
   public enum Size: Sendable, Hashable {
@@ -73,11 +73,15 @@ public struct ImageProcessor: Sendable, Equatable {
   public init(_ kind: Kind = .bit) {
     self.kind = kind
     padsToSquare = false
-    filter = kind == .vit ? .bilinear : .bicubic
+    switch kind {
+    case .vit: filter = .bilinear
+    case .idefics3, .smolVLM: filter = .lanczos
+    default: filter = .bicubic
+    }
     rescaleFactor = 1.0 / 255
     convertsToRGB = kind != .vit && kind != .deit
     switch kind {
-    case .bit, .clip, .llava:
+    case .bit, .clip, .llava, .llavaNext:
       size = .shortestEdge(224, longest: nil)
       cropSize = CropSize(width: 224, height: 224)
       normalization = .clip
@@ -89,10 +93,19 @@ public struct ImageProcessor: Sendable, Equatable {
       size = .exact(width: 256, height: 256)
       cropSize = CropSize(width: 224, height: 224)
       normalization = .standard
+    case .idefics3, .smolVLM:
+      size = .longestEdge(4 * 364)
+      cropSize = nil
+      normalization = .standard
+    case .qwen2VL:
+      size = nil
+      cropSize = nil
+      normalization = .clip
     }
   }
 
-  /// Classes of transformers that work as this type does.
+  /// Classes of transformers whose configuration is read here; those after `llava` do more than this
+  /// type and have types of their own.
   public enum Kind: String, Sendable, CaseIterable {
     case bit = "BitImageProcessor"
     case clip = "CLIPImageProcessor"
@@ -100,6 +113,13 @@ public struct ImageProcessor: Sendable, Equatable {
     case vit = "ViTImageProcessor"
     case deit = "DeiTImageProcessor"
     case llava = "LlavaImageProcessor"
+    case llavaNext = "LlavaNextImageProcessor"
+    case idefics3 = "Idefics3ImageProcessor"
+    case smolVLM = "SmolVLMImageProcessor"
+    case qwen2VL = "Qwen2VLImageProcessor"
+
+    /// Whether a picture goes in as a whole only.
+    var isWhole: Bool { PictureProcessors.kinds[self] == nil }
   }
 }
 
@@ -131,6 +151,7 @@ extension ImageProcessor {
   ) throws(ImageError) -> PixelValues {
     let resized = try resized(image, name: name)
     let rect = cropRect(in: resized)
+    try ImageLimits.default.check(width: rect.width, height: rect.height, name: name)
     return PixelValues(
       height: rect.height, width: rect.width, values: resized.planes(of: rect, table: table()))
   }
@@ -141,7 +162,9 @@ extension ImageProcessor {
   /// rows `i * p ..< (i + 1) * p` of it.
   public func displayed(_ image: Image, name: String = "picture") throws(ImageError) -> Image {
     let resized = try resized(image, name: name)
-    return resized.cropped(to: cropRect(in: resized))
+    let rect = cropRect(in: resized)
+    try ImageLimits.default.check(width: rect.width, height: rect.height, name: name)
+    return resized.cropped(to: rect)
   }
 
   private func resized(_ image: Image, name: String) throws(ImageError) -> Image {

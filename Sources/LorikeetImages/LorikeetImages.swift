@@ -8,6 +8,9 @@
 //   Image+Geometry.swift        crops, padding, flips
 //   ImageProcessor.swift        preprocessor_config.json; `displayed` and `pixelValues`
 //   ImageProcessor+Coding.swift its keys, defaults and checks
+//   PictureProcessor.swift      what all kinds of processors have in common; the others are
+//                               AnyResolutionProcessor.swift (LLaVA-NeXT), SplittingProcessor.swift
+//                               (Idefics3, SmolVLM) and DynamicResolutionProcessor.swift (Qwen2-VL)
 //   Augmentation.swift          random changes in training
 //   Corruptions/                damage of graded severity, for robustness; one file a kind
 //   Image+Encoding.swift, Image+Drawing.swift              pictures for reports

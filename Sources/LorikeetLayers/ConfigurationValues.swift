@@ -33,6 +33,12 @@ public struct ConfigurationValues {
       try container.nestedContainer(keyedBy: Key.self, forKey: Key(stringValue: key)))
   }
 
+  /// Whether the key is there with an object.
+  public func isObject(_ key: String) throws -> Bool {
+    guard contains(key) else { return false }
+    return try !container.decodeNil(forKey: Key(stringValue: key))
+  }
+
   /// Whether the key is there, if only with the value null.
   public func contains(_ key: String) -> Bool { container.contains(Key(stringValue: key)) }
 

@@ -3,8 +3,13 @@
 public import LorikeetAutograd
 public import LorikeetTensors
 
+/// The part of a block that treats each row alone.
+public protocol FeedForwarding {
+  func callAsFunction(_ x: Variable, _ context: ForwardContext) -> Variable
+}
+
 /// down(f(gate(x)) up(x)), the gated feed-forward block of Llama and its relatives.
-public struct GatedFeedForward {
+public struct GatedFeedForward: FeedForwarding {
   /// How gate and up come about.
   public enum Projections {
     case separate(gate: Linear, up: Linear)
@@ -44,7 +49,7 @@ public struct GatedFeedForward {
 }
 
 /// second(f(first(x))), the feed-forward block of ViT and its relatives.
-public struct FeedForward {
+public struct FeedForward: FeedForwarding {
   public let first: Linear
   public let second: Linear
   public let activation: Activation

@@ -14,6 +14,8 @@ public final class ForwardContext {
   public let segments: [AttentionSegment]
   /// The position of each row in its sequence.
   public let positions: [Int]
+  /// Where rows stand on a plane, if any stand elsewhere than at their position.
+  public let plane: PlanePositions?
   /// The modality of each row.
   public let modalities: ModalityLayout
   /// Keys and values of earlier passes.
@@ -22,7 +24,8 @@ public final class ForwardContext {
 
   public init(
     tape: Tape, isTraining: Bool = false, segments: [AttentionSegment], positions: [Int],
-    modalities: ModalityLayout, cache: KeyValueCache? = nil, random: RandomStream? = nil
+    plane: PlanePositions? = nil, modalities: ModalityLayout, cache: KeyValueCache? = nil,
+    random: RandomStream? = nil
   ) {
     precondition(
       positions.count == modalities.rows,
@@ -31,6 +34,7 @@ public final class ForwardContext {
     self.isTraining = isTraining
     self.segments = segments
     self.positions = positions
+    self.plane = plane
     self.modalities = modalities
     self.cache = cache
     self.random = random ?? RandomStream(seed: 0)
@@ -64,7 +68,7 @@ public final class ForwardContext {
     return tape.recompute(x) { [self] x, tape in
       let context = ForwardContext(
         tape: tape, isTraining: isTraining, segments: segments, positions: positions,
-        modalities: modalities, cache: cache, random: start)
+        plane: plane, modalities: modalities, cache: cache, random: start)
       defer { random = context.random }
       return block(x, context)
     }

@@ -104,7 +104,7 @@ public struct LayerScope {
           tensor.dtype.isFloatingPoint
             ? Parameter(name: storedName, tensor) : Parameter(name: storedName, tensor.tensor())
         } else {
-          Parameter(name: storedName, Tensor(repeating: 0, Self.placeholder(shape)))
+          Parameter(name: storedName, Tensor(repeating: 0, Self.placeholder(shape, reader)))
         }
     case .random(let seed):
       var stream = RandomStream.derive(seed: seed, label: storedName)
@@ -166,15 +166,16 @@ public struct LayerScope {
     return head
   }
 
-  /// The shape, or an empty one of the same rank if it has more than 2^28 values.
-  private static func placeholder(_ shape: Shape) -> Shape {
+  /// The shape, or an empty one of the same rank where what is missing has more than 2^28 values in all.
+  private static func placeholder(_ shape: Shape, _ reader: CheckpointReader) -> Shape {
+    let empty = Shape(shape.dimensions.map { _ in 0 })
     var count = 1
     for extent in shape.dimensions {
       let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-      if overflow || product > 1 << 28 { return Shape(shape.dimensions.map { _ in 0 }) }
+      if overflow || product > 1 << 28 { return empty }
       count = product
     }
-    return shape
+    return reader.countMissing(values: count) <= 1 << 28 ? shape : empty
   }
 
   /// The values of a block over and over.

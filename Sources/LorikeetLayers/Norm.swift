@@ -3,8 +3,13 @@
 public import LorikeetAutograd
 internal import LorikeetTensors
 
+/// A normalisation of rows.
+public protocol Norm {
+  func callAsFunction(_ x: Variable, _ context: ForwardContext) -> Variable
+}
+
 /// Root-mean-square normalisation with a learned scale.
-public struct RMSNorm {
+public struct RMSNorm: Norm {
   public let weight: Parameter
   public let epsilon: Float
   /// What is added to the weight to give the scale: 1 in the Gemma models, 0 elsewhere.
@@ -22,7 +27,7 @@ public struct RMSNorm {
 }
 
 /// Layer normalisation with a learned scale and shift.
-public struct LayerNorm {
+public struct LayerNorm: Norm {
   public let weight: Parameter
   public let bias: Parameter
   public let epsilon: Float

@@ -28,6 +28,9 @@ public struct RotaryConfiguration: Sendable, Equatable {
   public var partialFactor: Double
   /// What cosines and sines are multiplied by.
   public var attentionFactor: Double
+  /// Pairs of channels in a row that turn by one axis each: time, rows, columns and again; empty where
+  /// positions have one axis.
+  public var sections: [Int] = []
 
   public init(
     theta: Double = 10_000, scaling: Scaling = .none, partialFactor: Double = 1,
@@ -91,10 +94,20 @@ public struct RotaryConfiguration: Sendable, Equatable {
 
   /// The angles of rows at the given positions.
   ///
-  /// - Parameter segments: which rows belong to one sequence.
+  /// - Parameters:
+  ///   - plane: the other axes, for configurations with sections.
+  ///   - segments: which rows belong to one sequence.
   public func table(
-    positions: [Int], segments: [AttentionSegment], headWidth: Int
+    positions: [Int], plane: PlanePositions? = nil, segments: [AttentionSegment], headWidth: Int
   ) -> RotaryTable {
+    if let plane, !sections.isEmpty {
+      let axes = [positions, plane.rows, plane.columns]
+      let axisOfPair = sections.enumerated().flatMap { Array(repeating: $0 % 3, count: $1) }
+      let frequencies = frequencies(headWidth: headWidth)
+      return RotaryTable(
+        rows: positions.count, pairs: frequencies.count, scale: Float(attentionFactor)
+      ) { row, pair in Float(axes[axisOfPair[pair]][row]) * Float(frequencies[pair]) }
+    }
     guard dependsOnLength else {
       return RotaryTable(
         positions: positions, frequencies: frequencies(headWidth: headWidth),
@@ -194,6 +207,17 @@ extension RotaryConfiguration {
         "\(kind) is not supported, expected default, linear, dynamic, llama3, yarn or longrope")
     }
     guard attentionFactor.isFinite else { throw refusal("attention_factor", "is not finite") }
+
+    if let given: [Int] = try nested?.optional("mrope_section") {
+      let pairs = channels(headWidth: headWidth) / 2
+      guard given.allSatisfy({ 1...pairs ~= $0 }), given.count <= pairs,
+        given.reduce(0, +) == pairs, scaling == .none
+      else {
+        throw refusal(
+          "mrope_section", "\(given) does not divide \(pairs) pairs of channels, unscaled")
+      }
+      sections = given
+    }
 
     func factors(_ name: String) throws -> [Double] {
       let list: [Double] = try nested?.optional(name) ?? []

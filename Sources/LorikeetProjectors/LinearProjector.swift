@@ -9,6 +9,7 @@ public final class LinearProjector: Projector {
 
   public var normalisation: FeatureNormalisation?
   public var inputLayer: Linear { linear }
+  public var takesNormalisation: Bool { linear.bias != nil }
 
   /// - Parameter name: what the layer is called below the scope.
   public init(

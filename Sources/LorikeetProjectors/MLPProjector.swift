@@ -13,6 +13,7 @@ public final class MLPProjector: Projector {
 
   public var normalisation: FeatureNormalisation?
   public var inputLayer: Linear { first }
+  public var takesNormalisation: Bool { first.bias != nil }
 
   public init(_ scope: LayerScope, inputs: Int, outputs: Int, activation: Activation, bias: Bool) {
     first = scope.linear("linear_1", inputs: inputs, outputs: outputs, bias: bias)

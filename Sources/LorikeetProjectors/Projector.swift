@@ -10,6 +10,8 @@ public protocol Projector: AnyObject {
   var inputLayer: Linear { get }
   /// What is done to features before that layer, while training a new projector.
   var normalisation: FeatureNormalisation? { get set }
+  /// Whether that can be expressed by other weights of that layer.
+  var takesNormalisation: Bool { get }
 
   /// - Parameter features: `[rows, encoder width]`.
   /// - Returns: `[rows, decoder width]`.

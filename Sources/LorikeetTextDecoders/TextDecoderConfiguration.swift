@@ -115,7 +115,7 @@ public struct TextDecoderConfiguration: Sendable, Equatable {
 extension TextDecoderConfiguration: Decodable {
   /// Every family of decoders; a new one is a file and a name here.
   public static let families = ModelFamilies<Self>([
-    .llama, .mistral, .qwen2, .qwen3, .gemma, .gemma2, .phi3,
+    .llama, .mistral, .qwen2, .qwen3, .gemma, .gemma2, .phi3, .qwen2VLText,
   ])
 
   /// Reads the configuration of whichever family `model_type` names.

@@ -105,7 +105,7 @@ public final class TransformerDecoder: TextDecoder {
 
   public func hiddenStates(_ x: Variable, _ context: ForwardContext) -> Variable {
     let rotary = configuration.rotary.table(
-      positions: context.positions, segments: context.segments,
+      positions: context.positions, plane: context.plane, segments: context.segments,
       headWidth: configuration.headWidth)
     var x = x  // [rows, width] throughout
     for (index, block) in blocks.enumerated() {

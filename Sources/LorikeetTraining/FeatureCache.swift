@@ -4,6 +4,7 @@ internal import Crypto
 internal import Foundation
 internal import LorikeetAutograd
 internal import LorikeetCheckpoints
+internal import LorikeetImages
 internal import LorikeetLayers
 internal import LorikeetTensors
 package import LorikeetVisionLanguage
@@ -42,20 +43,17 @@ package struct FeatureCache {
   private let model: SHA256
 
   /// Raised when the encoder's arithmetic changes.
-  private static let version = "1"
+  private static let version = "2"
 
   package init(directory: String, _ pipeline: Pipeline) throws {
     self.directory = directory
     var hash = SHA256()
     hash.update(Self.version)
-    if let processor = pipeline.processor.imageProcessor {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      hash.update(String(decoding: try encoder.encode(processor), as: UTF8.self))
-    }
+    if let processor = pipeline.processor.imageProcessor { hash.update(processor.fingerprint) }
     hash.update("\(pipeline.pruning.map { "\($0)" } ?? "whole")")
     hash.update(pipeline.model.vision?.featureDescription ?? "")
-    for entry in pipeline.model.index.entries where entry.modulePath.contains("vision_tower") {
+    for entry in pipeline.model.index.entries
+    where pipeline.model.part(of: entry.modulePath) == .encoder {
       let stored = entry.parameter.stored
       hash.update("\(entry.parameter.name) \(stored.dtype.rawValue) \(stored.shape)")
       stored.withBytes { hash.update(bufferPointer: $0) }
@@ -87,17 +85,25 @@ package struct FeatureCache {
     guard FileManager.default.fileExists(atPath: path),
       let file = try? SafetensorsFile(path: path), let features = file["features"],
       let positions = file["positions"], let newlines = file["newlines"],
-      let layout = file["layout"],
+      let layout = file["layout"], let tiles = file["tiles"],
       features.dtype == .float32, features.shape.rank == 2,
       newlines.dtype == .int64, positions.dtype == .int64,
       positions.shape.count == features.shape.rows + newlines.shape.count,
-      layout.dtype == .int64, layout.shape.count == 3
+      layout.dtype == .int64, layout.shape.count == 3, tiles.dtype == .int64,
+      tiles.shape.count != 1, tiles.shape.count != 2
     else { return nil }
     let numbers = layout.integers()
     return VisualFeatures(
       features: Variable(features.tensor()), newlines: newlines.integers(),
       positions: positions.integers(), total: numbers[0],
-      grid: (numbers[1], numbers[2]))
+      grid: (numbers[1], numbers[2]),
+      tiles: tiles.shape.count > 0 ? Self.tiles(tiles.integers(), numbers[0]) : nil)
+  }
+
+  private static func tiles(_ numbers: [Int], _ total: Int) -> VisualFeatures.Tiles {
+    VisualFeatures.Tiles(
+      rows: numbers[0], columns: numbers[1], ends: Array(numbers[2...]),
+      each: total / (numbers.count - 2))
   }
 
   /// Keeps features under a name.
@@ -105,6 +111,7 @@ package struct FeatureCache {
     let path = path(name)
     try FileManager.default.createDirectory(
       atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    let tiles = features.tiles.map { [$0.rows, $0.columns] + $0.ends } ?? []
     try SafetensorsFile.write(
       [
         ("features", StoredTensor(features.features.value)),
@@ -114,7 +121,7 @@ package struct FeatureCache {
           "layout",
           StoredTensor(
             integers: [features.total, features.grid.rows, features.grid.columns], [3])
-        ),
+        ), ("tiles", StoredTensor(integers: tiles, [tiles.count])),
       ], to: path)
   }
 }

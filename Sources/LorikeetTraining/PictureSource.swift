@@ -2,8 +2,8 @@
 
 internal import LorikeetAutograd
 package import LorikeetDatasets
-internal import LorikeetImages
-public import LorikeetTensors
+public import LorikeetImages
+internal import LorikeetTensors
 public import LorikeetVisionLanguage
 
 /// The pictures of a data set as a model takes them: pixels, or what a frozen encoder made of them.
@@ -47,15 +47,11 @@ public final class PictureSource {
   ) throws {
     features = samples.map { _ in Array(repeating: nil, count: views) }
     names = samples.map { _ in Array(repeating: nil, count: views) }
-    var waiting: [(sample: Int, view: Int, pixels: Tensor)] = []
+    var waiting: [(sample: Int, view: Int, pixels: PicturePixels)] = []
     var done = 0
     func flush() throws {
-      guard let first = waiting.first else { return }
-      let size = first.pixels.shape
-      let pixels = Kernels.gatherRows(
-        waiting.map { ($0.pixels.reshaped([1, size.count]), 0..<1) }, width: size.count)
-      let encoded = pipeline.model.visualFeatures(
-        pixels.reshaped([waiting.count, 3, size[2], size[3]]), pruning: pipeline.pruning)
+      let encoded = try pipeline.model.visualFeatures(
+        of: waiting.map(\.pixels), pruning: pipeline.pruning, seeds: waiting.map { _ in 0 })
       for (item, result) in zip(waiting, encoded) {
         if let cache, let name = names[item.sample][item.view] {
           try cache.store(result, name)
@@ -74,7 +70,9 @@ public final class PictureSource {
           if cache.load(name) != nil { continue }
         }
         guard let pixels = try read(index, view: view, strict: strict) else { break }
-        if let first = waiting.first, first.pixels.shape != pixels.shape { try flush() }
+        if let first = waiting.first, first.pixels.tiles.shape != pixels.tiles.shape {
+          try flush()
+        }
         waiting.append((index, view, pixels))
         if waiting.count == Pipeline.picturesPerBatch { try flush() }
       }
@@ -114,7 +112,7 @@ public final class PictureSource {
     flipProbability: 0.5, cropScale: 0.7...1, brightness: 0.2, contrast: 0.2)
 
   /// The pixels of the first picture that can be read; failures are left for later.
-  func first() -> Tensor? {
+  func first() -> PicturePixels? {
     guard pipeline.model.vision != nil else { return nil }
     for case let path? in samples.lazy.map(\.imagePath) {
       if let image = try? Image(contentsOf: path),
@@ -126,8 +124,8 @@ public final class PictureSource {
     return nil
   }
 
-  /// The pixels of a view, `[1, 3, height, width]`; nil if the picture cannot be read.
-  public func read(_ sample: Int, view: Int, strict: Bool) throws -> Tensor? {
+  /// The pixels of a view; nil if the picture cannot be read.
+  public func read(_ sample: Int, view: Int, strict: Bool) throws -> PicturePixels? {
     guard let path = samples[sample].imagePath else { return nil }
     do {
       var image = try Image(contentsOf: path)

@@ -24,7 +24,7 @@ package struct StepMemory {
   ) {
     let index = pipeline.model.index
     func outputs(_ part: ModelPart) -> Int {
-      index.linears.reduce(0) { $0 + (ModelPart(path: $1.name) == part ? $1.outputs : 0) }
+      index.linears.reduce(0) { $0 + (pipeline.model.part(of: $1.name) == part ? $1.outputs : 0) }
     }
     constant = setup.count * 12 + 64 << 20
     let decoder = outputs(.decoder)

@@ -4,6 +4,7 @@ internal import Foundation
 internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 public import LorikeetDatasets
+internal import LorikeetImages
 internal import LorikeetMissingModality
 internal import LorikeetProjectors
 internal import LorikeetTensors
@@ -108,13 +109,15 @@ public final class Trainer {
       throw TrainingError.data(path: recipe.data, reason: "no samples in the split train")
     }
     self.training = training
-    visualTokens = training.pictures.first().map { pipeline.expectedVisualTokens($0.shape) } ?? 0
+    visualTokens = training.pictures.first().map { pipeline.expectedVisualTokens($0) } ?? 0
     try StepMemory(pipeline, setup, recipe, isCached: caches).require(
       rows: training.examples.mostRows(visualTokens: visualTokens), visualTokens: visualTokens,
       batch: recipe.perDeviceTrainBatchSize, path: source)
     validation = try part("validation", views: 1)
-    if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches {
-      pipeline.model.vision?.projector.normalisation = FeatureNormalisation(training.pictures.all)
+    if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches,
+      let projector = pipeline.model.vision?.projector, projector.takesNormalisation
+    {
+      projector.normalisation = FeatureNormalisation(training.pictures.all)
     }
     if resume {
       run.recover()
@@ -220,8 +223,9 @@ public final class Trainer {
     var random = RandomStream.derive(seed: recipe.seed, label: "step \(state.step)")
     // In the first steps the projector trains alone.
     let isProjectorOnly = state.step < recipe.projectorSteps
+    let projector = pipeline.model.module(of: .projector)?.split(separator: ".").last ?? ""
     for (name, parameter) in setup.parameters {
-      parameter.isTrainable = !isProjectorOnly || name.contains("multi_modal_projector")
+      parameter.isTrainable = !isProjectorOnly || name.contains(".\(projector).")
     }
     let examples = batches.joined().map { training.examples.draw($0, &random) }
     return try work.run(
@@ -247,7 +251,7 @@ public final class Trainer {
     let rest = examples.indices.filter { examples[$0].hasImage && features[$0] == nil }
     var unreadable: Set<Int> = []
     if !rest.isEmpty, pipeline.model.vision != nil {
-      var read: [(index: Int, pixels: Tensor)] = []
+      var read: [(index: Int, pixels: PicturePixels)] = []
       for index in rest {
         let example = examples[index]
         if let pixels = try part.pictures.read(
@@ -258,16 +262,11 @@ public final class Trainer {
           unreadable.insert(index)
         }
       }
-      for (shape, group) in Dictionary(grouping: read, by: \.pixels.shape)
-        .sorted(by: { $0.key.description < $1.key.description })
-      {
-        let pixels = Kernels.gatherRows(
-          group.map { ($0.pixels.reshaped([1, shape.count]), 0..<1) }, width: shape.count)
-        let encoded = pipeline.model.visualFeatures(
-          pixels.reshaped([group.count, 3, shape[2], shape[3]]), pruning: pipeline.pruning,
-          tape: tape, isTraining: isTraining, random: RandomStream(seed: random.next()))
-        for (item, result) in zip(group, encoded) { features[item.index] = result }
-      }
+      let seed = random.next()
+      let encoded = try pipeline.model.visualFeatures(
+        of: read.map(\.pixels), pruning: pipeline.pruning, tape: tape, isTraining: isTraining,
+        seeds: read.indices.map { seed &+ UInt64($0) }, together: read.count)
+      for (item, result) in zip(read, encoded) { features[item.index] = result }
     }
     return try examples.indices.filter { !unreadable.contains($0) }.map { index in
       try part.examples.sequence(examples[index], features: features[index])
@@ -287,7 +286,7 @@ public final class Trainer {
         switch part {
         case .tokens(let tokens):
           (try? pipeline.processor.tokenizer.decode(tokens, skipSpecialTokens: false)) ?? ""
-        case .image(let features): "[\(features.features.shape.rows) visual tokens]"
+        case .image(let features): "[\(features.tokens) visual tokens]"
         case .standIn(let modality): "[\(modality)]"
         }
       }

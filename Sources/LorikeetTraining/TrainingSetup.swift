@@ -7,22 +7,6 @@ internal import LorikeetMissingModality
 internal import LorikeetTensors
 public import LorikeetVisionLanguage
 
-/// The part of a vision-language model that a module belongs to.
-enum ModelPart: String, CaseIterable {
-  case encoder, projector, decoder
-
-  /// By the module path, as transformers has it.
-  init(path: String) {
-    if path.hasPrefix("model.vision_tower.") {
-      self = .encoder
-    } else if path.hasPrefix("model.multi_modal_projector.") {
-      self = .projector
-    } else {
-      self = .decoder
-    }
-  }
-}
-
 extension TrainingRecipe {
   /// How a part is trained.
   func training(of part: ModelPart) -> PartTraining {
@@ -63,7 +47,7 @@ public struct TrainingSetup {
           path: path, reason: "train: full of encoder or decoder cannot be mixed with train: lora")
       }
       for entry in model.index.entries {
-        let part = ModelPart(path: entry.modulePath)
+        let part = model.part(of: entry.modulePath)
         guard recipe.training(of: part) == .full else { continue }
         let options = recipe.part(part)
         entry.parameter.isTrainable = true
@@ -88,7 +72,7 @@ public struct TrainingSetup {
       pipeline.adapters = adapters
       for adapter in adapters.adapters {
         for (name, parameter) in adapter.parameters {
-          let part = ModelPart(path: String(name.dropFirst("base_model.model.".count)))
+          let part = model.part(of: String(name.dropFirst("base_model.model.".count)))
           let options = recipe.part(part)
           let modality = recipe.modalities[adapter.name]
           let rate =
@@ -160,13 +144,15 @@ extension TrainingRecipe {
       names += servesText ? chosen : chosen.filter { !textual.contains($0) }
       let rank = modality?.r ?? options.r ?? r
       let alpha = modality?.loraAlpha ?? options.loraAlpha ?? loraAlpha
-      let pattern = "model\\.\(part.module)\\..*"
+      let pattern = model.pattern(of: part)
       if rank != configuration.rank { configuration.rankPattern.append((pattern, rank)) }
       if alpha != configuration.alpha { configuration.alphaPattern.append((pattern, alpha)) }
     }
     configuration.targets = names.isEmpty ? nil : .names(names)
-    if training(of: .projector) == .full, servesImages, model.vision != nil {
-      configuration.modulesToSave = ["multi_modal_projector"]
+    if training(of: .projector) == .full, servesImages,
+      let projector = model.module(of: .projector)?.split(separator: ".").last
+    {
+      configuration.modulesToSave = [String(projector)]
     }
     return peftType == .ia3 ? Self.scaling(configuration) : configuration
   }
@@ -184,12 +170,12 @@ extension TrainingRecipe {
       let names =
         model.index.adaptable.map(\.name).filter { matcher.isTarget($0) }
         + model.index.embeddings.map(\.name).filter { matcher.isTargetEmbedding($0) }
-      return names.filter { ModelPart(path: $0) == part }
+      return names.filter { model.part(of: $0) == part }
     }
     func refuse(_ targets: String) -> AdapterError {
       .noTargets(
         source: "\(path): \(part.rawValue).target_modules", targets: targets,
-        examples: model.index.linears.map(\.name).filter { ModelPart(path: $0) == part }.suffix(3))
+        examples: model.index.linears.map(\.name).filter { model.part(of: $0) == part }.suffix(3))
     }
     guard let asked = self.part(part).targetModules else {
       let chosen = matching(peftType == .ia3 ? .names(Self.scaledLayers) : .allLinear)
@@ -218,16 +204,5 @@ extension TrainingRecipe {
     configuration.baseModel = c.baseModel
     configuration.taskType = c.taskType
     return configuration
-  }
-}
-
-extension ModelPart {
-  /// The name of the part's module.
-  fileprivate var module: String {
-    switch self {
-    case .encoder: "vision_tower"
-    case .projector: "multi_modal_projector"
-    case .decoder: "language_model"
-    }
   }
 }

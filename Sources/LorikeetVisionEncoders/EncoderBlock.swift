@@ -7,11 +7,11 @@ package import LorikeetTensors
 /// A block of a vision transformer or of a text tower: x + s1 attention(norm1 x), then
 /// x + s2 feedForward(norm2 x), s1 and s2 being 1 where there is no layer scale.
 package struct EncoderBlock {
-  let norm1: LayerNorm
+  let norm1: any Norm
   let attention: SelfAttention
   let scale1: Parameter?
-  let norm2: LayerNorm
-  let feedForward: FeedForward
+  let norm2: any Norm
+  let feedForward: any FeedForwarding
   let scale2: Parameter?
 
   /// The sizes of all blocks of an encoder.
@@ -29,13 +29,14 @@ package struct EncoderBlock {
   }
 
   package func callAsFunction(
-    _ x: Variable, _ context: ForwardContext, record: inout AttentionRecord
+    _ x: Variable, _ context: ForwardContext, rotary: RotaryTable? = nil,
+    record: inout AttentionRecord
   ) -> Variable {
     let tape = context.tape
     func add(_ x: Variable, _ scale: Parameter?, _ f: Variable) -> Variable {
       scale.map { tape.scaledAdd(x, scale: $0.variable, f) } ?? tape.add(x, f)
     }
-    let x = add(x, scale1, attention(norm1(x, context), context, record: &record))
+    let x = add(x, scale1, attention(norm1(x, context), context, rotary: rotary, record: &record))
     return add(x, scale2, feedForward(norm2(x, context), context))
   }
 }

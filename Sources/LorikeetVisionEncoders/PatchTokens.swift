@@ -12,8 +12,8 @@ struct PatchTokens {
   let classToken: Parameter?
   /// `[.., registers, width]`; they have no positions.
   let registers: Parameter?
-  /// `[.., class token + side x side, width]`.
-  let positions: Parameter
+  /// `[.., class token + side x side, width]`; nil where positions come in elsewhere.
+  let positions: Parameter?
   /// Rows and columns of the grid that the positions are for.
   let side: Int
   /// How the positions are interpolated to other grids.
@@ -33,8 +33,9 @@ struct PatchTokens {
     let images = pixels.shape[0]
     let count = grid.rows * grid.columns
     let first = classToken == nil ? 0 : 1
-    let places = places(grid, first, tape)  // [first + count, width]
     let embedded = patches(pixels, tape)
+    guard let positions else { return embedded }
+    let places = places(positions, grid, first, tape)  // [first + count, width]
     guard let classToken else {
       return tape.add(
         embedded,
@@ -55,7 +56,7 @@ struct PatchTokens {
   }
 
   private func places(
-    _ grid: (rows: Int, columns: Int), _ first: Int, _ tape: Tape
+    _ positions: Parameter, _ grid: (rows: Int, columns: Int), _ first: Int, _ tape: Tape
   ) -> Variable {
     guard grid.rows != side || grid.columns != side else { return positions.variable }
     let matrix = interpolation.matrix(side: side, rows: grid.rows, columns: grid.columns)

@@ -49,9 +49,11 @@ public protocol VisionEncoder: AnyObject {
   var prefixTokens: Int { get }
   /// Whether the encoder gives one row for each picture.
   var pools: Bool { get }
+  /// Frames that a patch spans; a picture is so many equal ones.
+  var frames: Int { get }
 
   /// - Parameter pixels: `[images, 3, height, width]`, both sides multiples of the patch size or
-  ///   cut down to one.
+  ///   cut down to one; or `[images, 3 x frames, height, width]`, the frames of a channel together.
   func encode(
     _ pixels: Tensor, request: EncoderRequest, tape: Tape, isTraining: Bool, random: RandomStream
   ) -> EncoderOutput

@@ -14,7 +14,7 @@ public protocol VisionEncoderConfiguration: Sendable {
 public enum VisionEncoderFamilies {
   /// Every family of encoders; a new one is a file and a name here.
   public static let all = ModelFamilies<any VisionEncoderConfiguration>([
-    .dinov2, .dinov2WithRegisters, .clip, .siglip, .idefics3Vision,
+    .dinov2, .dinov2WithRegisters, .clip, .siglip, .idefics3Vision, .qwen2VLVision, .qwen25VLVision,
   ])
 }
 

@@ -24,17 +24,21 @@ public final class VisionTransformer: VisionEncoder {
   private let blocks: [EncoderBlock]
   private let lastNorm: LayerNorm?
   private let pooling: Pooling
+  private let rotary: AxialRotary?
+  private let windows: AttentionWindows?
 
   public var width: Int { tokens.width }
   public var layerCount: Int { blocks.count }
   public var prefixTokens: Int { tokens.prefixTokens }
+  public var frames: Int { tokens.patches.frames }
   public var pools: Bool { if case .none = pooling { false } else { true } }
 
   /// - Parameters:
   ///   - firstNorm: acts before the first block; lastNorm: gives the last hidden state.
   init(
     patchSize: Int, imageSize: Int, tokens: PatchTokens, firstNorm: LayerNorm? = nil,
-    blocks: [EncoderBlock], lastNorm: LayerNorm?, pooling: Pooling
+    blocks: [EncoderBlock], lastNorm: LayerNorm?, pooling: Pooling, rotary: AxialRotary? = nil,
+    windows: AttentionWindows? = nil
   ) {
     self.patchSize = patchSize
     self.imageSize = imageSize
@@ -43,6 +47,8 @@ public final class VisionTransformer: VisionEncoder {
     self.blocks = blocks
     self.lastNorm = lastNorm
     self.pooling = pooling
+    self.rotary = rotary
+    self.windows = windows
   }
 
   public func encode(
@@ -57,7 +63,18 @@ public final class VisionTransformer: VisionEncoder {
       modality: .image, random: random)
     var x = tokens(pixels, grid: grid, tape)  // [images x tokens, width]
     if let firstNorm { x = firstNorm(x, context) }
-    if request.hiddenLayers.contains(0) { result.hidden[0] = x }
+    // Patches of a window lie together while they go through the blocks.
+    let order = windows?.order(grid: grid, images: images)
+    if let order { x = tape.selectRows(x, order.places) }
+    let table = rotary?.table(grid: grid, places: order?.places ?? Array(0..<images * count))
+    var draws = random
+    let windowed = order.map {
+      ForwardContext(
+        tape: tape, isTraining: isTraining, lengths: $0.lengths, modality: .image,
+        random: RandomStream(seed: draws.next()))
+    }
+    func inOrder(_ x: Variable) -> Variable { order.map { tape.selectRows(x, $0.inverse) } ?? x }
+    if request.hiddenLayers.contains(0) { result.hidden[0] = inOrder(x) }
     let asked = request.hiddenLayers.union(request.attentionLayers.map { $0 + 1 })
       .union(request.significanceLayers.map { $0 + 1 })
     let needsAll = request.needsLastHiddenState || request.needsPooled
@@ -67,18 +84,30 @@ public final class VisionTransformer: VisionEncoder {
         keepsProbabilities: request.attentionLayers.contains(index),
         keepsColumnSums: request.significanceLayers.contains(index))
       let isAsked = record.keepsProbabilities || record.keepsColumnSums
+      let isWhole = windows?.wholeBlocks.contains(index) ?? true
+      let context = isWhole ? context : windowed ?? context
       x =
         isAsked
-        ? block(x, context, record: &record)
+        ? block(x, context, rotary: table, record: &record)
         : context.recompute(x) { x, context in
           var record = AttentionRecord()
-          return block(x, context, record: &record)
+          return block(x, context, rotary: table, record: &record)
         }
-      if request.hiddenLayers.contains(index + 1) { result.hidden[index + 1] = x }
-      if request.attentionLayers.contains(index) { result.attention[index] = record.probabilities }
-      if let sums = record.columnSums { result.significance[index] = sums }
+      if request.hiddenLayers.contains(index + 1) { result.hidden[index + 1] = inOrder(x) }
+      // Those of windows are not those of pictures.
+      if request.attentionLayers.contains(index), windows == nil {
+        result.attention[index] = record.probabilities
+      }
+      if let sums = record.columnSums {
+        result.significance[index] =
+          order.map { order in
+            let values = sums.values
+            return Tensor(order.inverse.map { values[$0] }, sums.shape)
+          } ?? sums
+      }
     }
     guard needsAll else { return result }
+    x = inOrder(x)
     let first = (0..<images).map { $0 * count }
     if case .classToken(let norm) = pooling, request.needsPooled {
       result.pooled = norm(tape.selectRows(x, first), context)

@@ -11,6 +11,7 @@ internal import LorikeetVisionEncoders
 
 /// Joins an encoder and a decoder directory into a LLaVA directory with a new projector.
 public struct Assembly: Sendable {
+  /// The directory of an image encoder, or of a dual encoder, whose image tower is taken.
   public var encoder: String
   public var decoder: String
   public var projector = ProjectorKind.mlp
@@ -30,7 +31,8 @@ public struct Assembly: Sendable {
   /// The projector's first layer is drawn for features of mean square 1 and its output is scaled to
   /// the spread of the decoder's embeddings, so that pictures enter the decoder as loudly as words.
   public func write(to output: String) throws {
-    let encoderText = try contents(encoder + "/config.json")
+    let isDual = try ModelDirectory(encoder).isDualEncoder()
+    let encoderText = try isDual ? towerConfiguration() : contents(encoder + "/config.json")
     let decoderText = try contents(decoder + "/config.json")
     // The image token is the last of the vocabulary: the encoder's features always take its place.
     let text = try JSONFile.decode(
@@ -70,8 +72,10 @@ public struct Assembly: Sendable {
       .init(
         encoder: .checkpoint(encoderReader), projector: .random(seed: seed),
         decoder: .checkpoint(decoderReader)), path: output + "/config.json")
+    encoderReader.ignore {
+      $0.hasSuffix("position_ids") || isDual && !$0.hasPrefix("vision_model.")
+    }
     try encoderReader.finish()
-    encoderReader.ignore { $0.hasSuffix("position_ids") }
     decoderReader.ignore { $0.hasSuffix("lm_head.weight") || $0.hasSuffix("rotary_emb.inv_freq") }
     try decoderReader.finish()
     scaleProjector(model)
@@ -82,6 +86,53 @@ public struct Assembly: Sendable {
       for name in ModelWriter.tokenizerFiles { try copy(name, from: decoder, to: staging) }
       try copy("preprocessor_config.json", from: encoder, to: staging)
     }
+  }
+
+  /// The configuration of a dual encoder's image tower, as its file has it.
+  private func towerConfiguration() throws -> String {
+    let path = encoder + "/config.json"
+    let text = try contents(path)
+    let whole: JSONValue = try JSONFile.decode(text: text, path: path)
+    guard case .string(let type)? = whole["model_type"],
+      let tower = Self.object(under: "vision_config", in: text)
+    else { throw ConfigurationError(path: path, "vision_config: is missing") }
+    let known: JSONValue = try JSONFile.decode(text: tower, path: path)
+    guard known["model_type"] == nil else { return tower }
+    let isEmpty = known == .object([])
+    return "{\n  \"model_type\": \"\(type)_vision_model\"" + (isEmpty ? "" : ",")
+      + tower.dropFirst()
+  }
+
+  /// The text of the object under a key of a JSON object that is known to be valid; numbers stay as
+  /// they are written, since 1.0 and 1 are not the same to everyone.
+  private static func object(under key: String, in json: String) -> String? {
+    var (depth, quoted, escaped) = (0, false, false)
+    var start: String.Index?
+    var word = ""
+    var last = ""
+    for index in json.indices {
+      let character = json[index]
+      if quoted {
+        if !escaped, character == "\"" {
+          quoted = false
+          last = word
+        }
+        word.append(character)
+        escaped = !escaped && character == "\\"
+        continue
+      }
+      switch character {
+      case "\"": (quoted, word) = (true, "")
+      case "{", "[":
+        if character == "{", depth == 1, last == key, start == nil { start = index }
+        depth += 1
+      case "}", "]":
+        depth -= 1
+        if depth == 1, let start { return String(json[start...index]) }
+      default: break
+      }
+    }
+    return nil
   }
 
   /// Brings the spread of the projector's output to that of the decoder's embeddings.

@@ -49,7 +49,7 @@ extension VisionLanguageModel {
       let dtype = parameter.stored.canConvert(to: dtype) ? dtype : .float16
       if parameter.stored.canConvert(to: dtype) { parameter.store(as: dtype) }
     }
-    for linear in index.linears where !linear.name.hasPrefix("model.multi_modal_projector.") {
+    for linear in index.linears where part(of: linear.name) != .projector {
       store(linear.weight, type.dtype)
     }
     store(decoder.embeddings, type.embeddingType)

@@ -37,18 +37,13 @@ extension VisionLanguageModel {
     let cache = decoder.makeCache(
       slots: sequences.count, capacity: (batch.lengths.max() ?? 0) + options.maxTokens,
       type: options.cacheType)
-    let ends = options.endTokens.union(options.stopsAtEnd ? decoder.endTokens : [])
+    let ends = options.endTokens.union(options.stopsAtEnd ? endTokens : [])
     var samplers = Array(repeating: options.sampler, count: sequences.count)
     // The position of the next token of each sequence.
-    var next: [Int] = []
-    var end = 0
-    for length in batch.lengths {
-      end += length
-      next.append(length > 0 ? batch.positions[end - 1] + 1 : 0)
-    }
+    var next = batch.nextPositions
     var active = sequences.indices.filter { batch.lengths[$0] > 0 }
     var hidden = hiddenStates(batch, tape: .inference, cache: cache)
-    end = 0
+    var end = 0
     var rows = batch.lengths.map { length in
       end += length
       return end - 1

@@ -117,10 +117,11 @@ private enum Layout {
   }
 
   private static let projectors = [
-    "multi_modal_projector", "connector", "image_newline", "visual_projection", "text_projection",
+    "multi_modal_projector", "connector", "visual.merger", "image_newline", "visual_projection",
+    "text_projection",
     "logit_scale", "logit_bias",
   ]
-  private static let encoders = ["vision_tower", "vision_model", "encoder.layer"]
+  private static let encoders = ["vision_tower", "vision_model", "visual.", "encoder.layer"]
 
   /// The part that a tensor belongs to.
   func part(_ name: String) -> String {

@@ -34,7 +34,7 @@ extension VisionLanguageModel {
     }
     let prefix = hiddenStates(first, tape: tape, cache: cache)
     cache.spreadFirstSlot()
-    let next = (batch.positions.last ?? -1) + 1
+    let next = batch.nextPositions.first ?? 0
 
     let ids = answers.flatMap { $0.dropLast() }
     let continued = PackedBatch(

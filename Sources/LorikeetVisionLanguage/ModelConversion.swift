@@ -26,11 +26,11 @@ public enum ModelConversion {
     }
     let model = try ModelDirectory(source).load()
     let configuration: JSONValue = try JSONFile.decode(from: source + "/config.json")
-    let linears = Set(
-      model.index.linears.filter { !$0.name.hasPrefix("model.multi_modal_projector.") }
-        .filter { $0.weight.stored.canConvert(to: .nf4) }.map(\.weight.name))
     var decoder: VisionLanguageModel?
     if case .language(let language) = model { decoder = language }
+    let linears = Set(
+      model.index.linears.filter { decoder?.part(of: $0.name) != .projector }
+        .filter { $0.weight.stored.canConvert(to: .nf4) }.map(\.weight.name))
     let embeddings = Set([decoder?.decoder.embeddings.name, decoder?.decoder.head.weight.name])
     var groups: [[PendingTensor]] = []
     for parameter in model.index.parameters {
@@ -55,7 +55,7 @@ public enum ModelConversion {
       let skipped = model.index.linears.filter { !linears.contains($0.weight.name) }.map(\.name)
       try AtomicFile.write(
         describing(configuration, type, skipped: skipped).text, to: staging + "/config.json")
-      for name in ["preprocessor_config.json"] + ModelWriter.tokenizerFiles {
+      for name in ModelWriter.processorFiles + ModelWriter.tokenizerFiles {
         guard let data = FileManager.default.contents(atPath: source + "/" + name) else { continue }
         try AtomicFile.write(Array(data), to: staging + "/" + name)
       }

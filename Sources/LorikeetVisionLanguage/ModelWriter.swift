@@ -12,8 +12,12 @@ public enum ModelWriter {
   public static let tokenizerFiles = [
     "tokenizer.json", "tokenizer.model", "spiece.model", "added_tokens.json",
     "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "chat_template.json",
     "generation_config.json",
   ]
+
+  /// The files of the image processor, as far as a directory has them.
+  public static let processorFiles = ["preprocessor_config.json", "processor_config.json"]
 
   /// Writes `model.safetensors` with every parameter of a model.
   public static func writeWeights(of index: ModuleIndex, to directory: String) throws {
@@ -27,7 +31,7 @@ public enum ModelWriter {
   ) throws {
     try DirectoryWriter.write(to: output) { staging in
       try writeWeights(of: index, to: staging)
-      for name in ["config.json", "preprocessor_config.json"] + tokenizerFiles {
+      for name in ["config.json"] + processorFiles + tokenizerFiles {
         guard let data = FileManager.default.contents(atPath: source + "/" + name) else { continue }
         try AtomicFile.write(Array(data), to: staging + "/" + name)
       }

@@ -13,6 +13,10 @@ public struct PackedBatch {
   /// Rows of each sequence.
   public var lengths: [Int]
   public var positions: [Int]
+  /// Where rows stand on a plane; nil for a decoder whose positions have one axis.
+  public var plane: PlanePositions?
+  /// The position that follows each sequence.
+  public var nextPositions: [Int] = []
   public var modalities: ModalityLayout
   /// Rows that predict a token of an answer, with that token; sequence by sequence.
   public var targets: [(row: Int, token: Int)]
@@ -62,6 +66,7 @@ extension VisionLanguageModel {
     var batch = PackedBatch(
       embeddings: words, lengths: [], positions: [], modalities: ModalityLayout(), targets: [],
       targetCounts: [])
+    if hasPlanePositions { batch.plane = PlanePositions() }
     var (word, picture) = (0, 0)
     for sequence in sequences {
       let start = batch.positions.count
@@ -70,6 +75,8 @@ extension VisionLanguageModel {
         pieces.append((source, rows))
         batch.modalities.append(modality, count: rows.count)
         batch.positions += places.map { position + $0 }
+        batch.plane?.rows += places.map { position + $0 }
+        batch.plane?.columns += places.map { position + $0 }
       }
       for part in sequence.parts {
         switch part {
@@ -81,11 +88,20 @@ extension VisionLanguageModel {
           guard let visual else { continue }
           let count = features.tokens
           let isKept = placement == .original
-          append(
-            visual, picture..<picture + count, .image,
-            isKept ? features.positions : Array(0..<count))
+          let rows = picture..<picture + count
           picture += count
-          position += isKept ? features.total : count
+          if isKept, hasPlanePositions {
+            let across = max(features.grid.columns, 1)
+            append(visual, rows, .image, Array(repeating: 0, count: count))
+            batch.plane?.rows.replaceLast(
+              count, with: features.positions.map { position + $0 / across })
+            batch.plane?.columns.replaceLast(
+              count, with: features.positions.map { position + $0 % across })
+            position += max(features.grid.rows, features.grid.columns)
+          } else {
+            append(visual, rows, .image, isKept ? features.positions : Array(0..<count))
+            position += isKept ? features.total : count
+          }
         case .standIn(let modality):
           guard let rows = missing.standIn(for: modality) else { continue }
           append(rows, 0..<rows.shape.rows, modality, Array(0..<rows.shape.rows))
@@ -103,6 +119,7 @@ extension VisionLanguageModel {
       let rest = max(sequence.answer.count - 1, 0)
       append(words, word..<word + rest, .text, Array(0..<rest))
       word += rest
+      batch.nextPositions.append(position + rest)
       batch.lengths.append(batch.positions.count - start)
     }
     batch.embeddings = tape.joinRows(pieces, width: width)
@@ -119,7 +136,7 @@ extension VisionLanguageModel {
     if let cache {
       let context = ForwardContext(
         tape: tape, segments: batch.prefixed(cache.segments(adding: batch.lengths)),
-        positions: batch.positions,
+        positions: batch.positions, plane: batch.plane,
         modalities: batch.modalities, cache: cache, random: random)
       defer { cache.advance(by: batch.lengths) }
       return decoder.hiddenStates(batch.embeddings, context)
@@ -133,7 +150,7 @@ extension VisionLanguageModel {
       batch.embeddings,
       ForwardContext(
         tape: tape, isTraining: isTraining, segments: batch.prefixed(segments),
-        positions: batch.positions,
+        positions: batch.positions, plane: batch.plane,
         modalities: batch.modalities, random: random))
   }
 
@@ -153,5 +170,13 @@ extension VisionLanguageModel {
       selected, targets: batch.targets.map(\.token),
       weights: Array(repeating: factor, count: batch.targets.count), tape,
       dropout: isTraining ? .derive(seed: random.next(), label: "head") : nil)
+  }
+}
+
+extension Array {
+  /// Puts other elements in the place of the last ones.
+  fileprivate mutating func replaceLast(_ count: Int, with elements: [Element]) {
+    removeLast(count)
+    append(contentsOf: elements)
   }
 }

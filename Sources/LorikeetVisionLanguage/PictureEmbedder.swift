@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
 internal import LorikeetAutograd
 public import LorikeetImages
 internal import LorikeetLayers
@@ -10,12 +9,12 @@ internal import LorikeetVisionEncoders
 /// Turns pictures into one vector each: with a dual encoder into unit vectors of the common space,
 /// with an image encoder into its pooled row.
 public struct PictureEmbedder {
-  private let processor: ImageProcessor?
+  private let processor: (any PictureProcessor)?
   private let embed: (Tensor) -> Tensor
 
   /// - Throws: `ConfigurationError` if the model gives no row for a picture.
   public init(_ model: LoadedModel, directory: String) throws {
-    processor = try ImageProcessor.ofModel(directory)
+    processor = try PictureProcessors.inDirectory(directory)
     switch model {
     case .dual(let model): embed = { model.imageEmbeddings($0) }
     case .encoder(let encoder, _) where encoder.pools:
@@ -32,7 +31,13 @@ public struct PictureEmbedder {
   ///
   /// - Parameter name: the picture's file, for messages.
   public func pixels(_ image: Image, name: String) throws -> Tensor {
-    try ImageProcessor.require(processor, name).tensor(image, name: name)
+    let pixels = try Processor.require(processor, name).prepare(image, name: name).tiles
+    guard pixels.shape[0] == 1 else {
+      throw ConfigurationError(
+        path: name,
+        "preprocessor_config.json cuts pictures into tiles, and the model takes them whole")
+    }
+    return pixels
   }
 
   /// The vectors of pictures, `[pictures, width]`. Those of one size go through together,
@@ -65,28 +70,5 @@ extension VisionEncoder {
       pixels, request: request, tape: .inference, isTraining: false,
       random: RandomStream(seed: 0))
     return output.pooled?.value ?? Tensor(repeating: 0, [0, width])
-  }
-}
-
-extension ImageProcessor {
-  /// The image processor of a model directory; nil where it has none.
-  static func ofModel(_ directory: String) throws -> ImageProcessor? {
-    let path = directory + "/preprocessor_config.json"
-    return FileManager.default.fileExists(atPath: path)
-      ? try ImageProcessor(configuration: path) : nil
-  }
-
-  /// - Throws: `ConfigurationError` if there is none.
-  static func require(_ processor: ImageProcessor?, _ name: String) throws -> ImageProcessor {
-    guard let processor else {
-      throw ConfigurationError(path: name, "the model has no preprocessor_config.json for pictures")
-    }
-    return processor
-  }
-
-  /// Pixels of a picture, `[1, 3, height, width]`.
-  func tensor(_ image: Image, name: String) throws -> Tensor {
-    let pixels = try pixelValues(image, name: name)
-    return Tensor(pixels.values, [1, 3, pixels.height, pixels.width])
   }
 }

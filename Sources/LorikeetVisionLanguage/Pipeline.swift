@@ -11,6 +11,7 @@ internal import LorikeetProjectors
 public import LorikeetTensors
 internal import LorikeetTextDecoders
 public import LorikeetTokenPruning
+internal import LorikeetTokenizers
 
 /// A model ready for work: its processor, adapters, pruning and stand-ins.
 public final class Pipeline {
@@ -46,7 +47,9 @@ public final class Pipeline {
     model = try ModelDirectory(directory).loadLanguageModel(strict: strict)
     if let baseType { model.storeWeights(as: baseType) }
     processor = try Processor(directory: directory)
-    processor.putsPicturesFirst = model.promptSeesItself
+    processor.layout = model.layout
+    processor.imageToken = model.vision?.imageToken
+    model.endTokens.formUnion(try Self.endTokens(directory, processor.tokenizer))
     settings = TaskSettings()
     missing = DropRows()
     guard let selection, let adapter = try selection.chosen().first?.directory else { return }
@@ -65,8 +68,26 @@ public final class Pipeline {
   public init(_ model: VisionLanguageModel, _ processor: Processor) {
     self.model = model
     self.processor = processor
+    self.processor.layout = model.layout
+    self.processor.imageToken = model.vision?.imageToken
     settings = TaskSettings()
     missing = DropRows()
+  }
+
+  /// The tokens that end an answer by the tokenizer and by `generation_config.json`: the decoder's
+  /// own configuration does not always know them.
+  private static func endTokens(_ directory: String, _ tokenizer: Tokenizer) throws -> [Int] {
+    struct Generation: Decodable {
+      let ends: [Int]
+      init(from decoder: any Decoder) throws {
+        ends = try ConfigurationValues(decoder).oneOrSeveral("eos_token_id")
+      }
+    }
+    let path = directory + "/generation_config.json"
+    let ends =
+      FileManager.default.fileExists(atPath: path)
+      ? try JSONFile.decode(Generation.self, from: path).ends : []
+    return ends + (tokenizer.eosToken.map { [$0] } ?? [])
   }
 
   private func readStandIns(_ path: String) throws -> [Modality: Tensor] {
@@ -122,11 +143,11 @@ public final class Pipeline {
   public func features(_ image: Image, name: String, random: RandomStream = RandomStream(seed: 0))
     throws -> VisualFeatures
   {
-    let pixels = try processor.pixels(image, name: name)
-    guard let features = model.visualFeatures(pixels, pruning: pruning, random: random).first else {
+    guard model.vision != nil else {
       throw ConfigurationError(path: name, "the model takes no pictures")
     }
-    return features
+    var random = random
+    return try features(of: [processor.pixels(image, name: name)], seeds: [random.next()])[0]
   }
 
   /// The number of rows of a prompt with its answer.

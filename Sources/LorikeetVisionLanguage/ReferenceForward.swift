@@ -2,6 +2,7 @@
 
 public import LorikeetAdapters
 internal import LorikeetAutograd
+internal import LorikeetImages
 internal import LorikeetLayers
 public import LorikeetTensors
 internal import LorikeetTextDecoders
@@ -226,11 +227,26 @@ public struct ReferenceForward {
   private func imageFeatures(
     _ model: VisionLanguageModel, _ inputs: ReferenceInputs, _ tape: Tape
   ) throws -> [VisualFeatures]? {
-    guard inputs.pixels != nil else { return nil }
+    guard inputs.pixels != nil || inputs.patches != nil else { return nil }
     guard let vision = model.vision else {
       throw FileError(
         path: inputs.path, reason: "has pixel_values, and the model has no image encoder")
     }
+    let pictures = try picturePixels(inputs, vision)
+    guard !pictures.isEmpty else { return nil }
+    do throws(ConfigurationError) {
+      return try model.visualFeatures(
+        of: pictures, tape: tape, seeds: Array(repeating: 0, count: pictures.count))
+    } catch {
+      throw FileError(path: inputs.path, reason: "pixel_values do not fit: \(error.reason)")
+    }
+  }
+
+  /// The pictures as the model takes them.
+  private func picturePixels(
+    _ inputs: ReferenceInputs, _ vision: VisionLanguageModel.Vision
+  ) throws -> [PicturePixels] {
+    if let patches = inputs.patches { return try flattened(patches, inputs, vision) }
     let pixels = try pictures(inputs, for: vision.encoder)
     let patch = vision.encoder.patchSize * vision.squareSide
     guard pixels.shape[2] >= patch, pixels.shape[3] >= patch else {
@@ -239,24 +255,24 @@ public struct ReferenceForward {
         reason: "pixel_values \(pixels.shape) are smaller than \(patch) x \(patch), what one token "
           + "stands for")
     }
-    guard vision.takesTiles else {
-      guard let tiles = inputs.tilesPerPicture else {
-        return model.visualFeatures(pixels, tape: tape)
-      }
+    guard case .anyResolution(let grids) = vision.arrangement else {
       // Pictures that fill up a batch are zero throughout.
       let size = pixels.count / pixels.shape[0]
+      let fills = (inputs.tilesPerPicture ?? 1) > 1
       let real = (0..<pixels.shape[0]).filter { picture in
-        tiles == 1
+        !fills
           || pixels.withValues { values in
             values[picture * size..<(picture + 1) * size].contains { $0 != 0 }
           }
       }
-      guard !real.isEmpty else { return nil }
-      return model.visualFeatures(chosen(real, of: pixels), tape: tape)
+      return real.map {
+        PicturePixels(
+          tiles: chosen([$0], of: pixels), height: pixels.shape[2], width: pixels.shape[3])
+      }
     }
     guard let tiles = inputs.tilesPerPicture, let sizes = inputs.imageSizes,
-      sizes.count * tiles == pixels.shape[0], case .anyResolution(let grids) = vision.arrangement,
-      pixels.shape[2] == vision.encoder.imageSize, pixels.shape[3] == vision.encoder.imageSize
+      sizes.count * tiles == pixels.shape[0], pixels.shape[2] == vision.encoder.imageSize,
+      pixels.shape[3] == vision.encoder.imageSize
     else {
       throw FileError(
         path: inputs.path,
@@ -266,18 +282,43 @@ public struct ReferenceForward {
     return try sizes.enumerated().map { index, size in
       let grid = grids.grid(height: size[0], width: size[1], tile: vision.encoder.imageSize)
       let count = grid.rows * grid.columns + 1
-      let first = index * tiles
-      guard count <= tiles,
-        let features = model.visualFeatures(
-          PicturePixels(
-            tiles: chosen(Array(first..<first + count), of: pixels), height: size[0],
-            width: size[1]), tape: tape)
-      else {
+      guard count <= tiles else {
         throw FileError(
           path: inputs.path,
           reason: "a picture of \(size[0]) x \(size[1]) has \(count) tiles, pixel_values \(tiles)")
       }
-      return features
+      let first = index * tiles
+      return PicturePixels(
+        tiles: chosen(Array(first..<first + count), of: pixels), height: size[0], width: size[1],
+        grid: grid)
+    }
+  }
+
+  /// Pictures that are given as rows of patches.
+  private func flattened(
+    _ patches: Tensor, _ inputs: ReferenceInputs, _ vision: VisionLanguageModel.Vision
+  ) throws -> [PicturePixels] {
+    let (size, side) = (vision.encoder.patchSize, vision.squareSide)
+    let frames = patches.width / (3 * size * size)
+    let layout = FlattenedPatches(patchSize: size, mergeSize: side, frames: max(frames, 1))
+    let grids = inputs.patchGrids ?? []
+    guard layout.width == patches.width, frames == vision.encoder.frames,
+      grids.reduce(0, { $0 + $1[1] * $1[2] }) == patches.rows,
+      grids.allSatisfy({ $0[0] == 1 && $0[1].isMultiple(of: side) && $0[2].isMultiple(of: side) })
+    else {
+      throw FileError(
+        path: inputs.path,
+        reason: "pixel_values \(patches.shape) are not the patches of image_grid_thw \(grids): "
+          + "expected \(3 * vision.encoder.frames * size * size) values a patch, one frame, rows and "
+          + "columns that are multiples of \(side)")
+    }
+    var start = 0
+    return grids.map { grid in
+      defer { start += grid[1] * grid[2] }
+      let rows = patches.rows(start..<start + grid[1] * grid[2])
+      return PicturePixels(
+        tiles: layout.picture(rows, grid: (grid[1], grid[2])), height: grid[1] * size,
+        width: grid[2] * size)
     }
   }
 

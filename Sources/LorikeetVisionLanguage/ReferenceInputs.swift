@@ -19,6 +19,10 @@ public struct ReferenceInputs {
   /// `pixel_values` `[images, 3, height, width]`; given as `[pictures, tiles, 3, height, width]` it has
   /// all tiles of all pictures, `tilesPerPicture` each.
   public let pixels: Tensor?
+  /// `pixel_values` `[patches, width]`, where they are patches of pictures of any size.
+  public let patches: Tensor?
+  /// `image_grid_thw` `[pictures, 3]`: frames, rows and columns of patches.
+  public let patchGrids: [[Int]]?
   /// nil where `pixel_values` has no axis for tiles.
   public let tilesPerPicture: Int?
   /// `image_sizes` `[pictures, 2]`, height and width in pixels.
@@ -62,10 +66,38 @@ public struct ReferenceInputs {
     }
     let stored = file["pixel_values"]
     tilesPerPicture = stored?.shape.rank == 5 ? stored?.shape[1] : nil
-    pixels = try stored.map { try Self.pictures($0, path: path) }
+    try Self.requireWholePictures(file)
+    let isFlat = stored?.shape.rank == 2 && stored?.dtype.isFloatingPoint == true
+    pixels = isFlat ? nil : try stored.map { try Self.pictures($0, path: path) }
+    patches = isFlat ? stored?.tensor() : nil
+    patchGrids = try Self.rows(file, "image_grid_thw")
+    guard
+      patchGrids?.allSatisfy({ $0.count == 3 && $0.allSatisfy { 1...65_536 ~= $0 } }) ?? !isFlat
+    else {
+      throw FileError(
+        path: path, reason: "image_grid_thw is not [pictures, 3] of frames, rows and columns")
+    }
     imageSizes = try Self.rows(file, "image_sizes")
     guard imageSizes?.allSatisfy({ $0.count == 2 && $0.allSatisfy { 1...65_536 ~= $0 } }) ?? true
     else { throw FileError(path: path, reason: "image_sizes is not [pictures, 2] of sides") }
+  }
+
+  /// `pixel_attention_mask`, where there is one, must be 1 or 0 throughout in each picture.
+  private static func requireWholePictures(_ file: SafetensorsFile) throws {
+    guard let mask = file["pixel_attention_mask"] else { return }
+    guard !mask.dtype.isFloatingPoint, mask.shape.rank >= 3, mask.shape.count > 0 else {
+      throw FileError(
+        path: file.path, reason: "pixel_attention_mask is not [pictures, tiles, height, width]")
+    }
+    let values = mask.integers()
+    let extents = mask.shape.dimensions
+    let size = extents[extents.count - 1] * extents[extents.count - 2]
+    for start in stride(from: 0, to: values.count, by: size)
+    where values[start..<start + size].contains(where: { $0 != values[start] }) {
+      throw FileError(
+        path: file.path,
+        reason: "pixel_attention_mask hides a part of a picture, which is not supported")
+    }
   }
 
   /// The first place that is 1 and the end of the ones.

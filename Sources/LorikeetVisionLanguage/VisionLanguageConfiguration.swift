@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LorikeetImages
 public import LorikeetLayers
 internal import LorikeetProjectors
 public import LorikeetTextDecoders
@@ -49,12 +50,14 @@ public struct VisionLanguageConfiguration: Sendable {
   public var arrangement = Arrangement.whole
   /// Whether the tokens of a prompt see one another both ways.
   public var promptSeesItself = false
+  /// How pictures stand in prompts.
+  public var layout = PictureLayout()
   let names: Names
   let makeProjector: @Sendable (LayerScope, _ inputs: Int, _ outputs: Int) -> any Projector
 
   /// Every family of vision-language models; a new one is a file and a name here.
   public static let families = ModelFamilies<Self>([
-    .llava, .llavaNext, .idefics3, .paligemma,
+    .llava, .llavaNext, .idefics3, .paligemma, .qwen2VL, .qwen25VL,
   ])
 }
 

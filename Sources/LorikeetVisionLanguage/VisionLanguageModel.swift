@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LorikeetAutograd
+internal import LorikeetImages
 public import LorikeetLayers
 public import LorikeetProjectors
 internal import LorikeetTensors
@@ -19,6 +20,8 @@ public final class VisionLanguageModel {
     let featureLayers: [Int]
     let selection: FeatureSelection
     let arrangement: VisionLanguageConfiguration.Arrangement
+    /// Whether the tiles of a picture stand apart in a prompt.
+    let hasTiles: Bool
     /// What stands after each row of tiles, `[decoder width]`.
     let newline: Parameter?
     /// The token that holds the place of image features.
@@ -38,15 +41,21 @@ public final class VisionLanguageModel {
 
     /// Patches on each side of the square that becomes one token.
     var squareSide: Int { if case .pixelShuffle(let side) = arrangement { side } else { 1 } }
-    /// Whether a picture goes in as several tiles with its size.
-    public var takesTiles: Bool { if case .anyResolution = arrangement { true } else { false } }
   }
 
   public let index: ModuleIndex
   public let decoder: any TextDecoder
+  /// Tokens that end an answer.
+  public internal(set) var endTokens: Set<Int>
   public let vision: Vision?
   /// Whether the tokens of a prompt see one another both ways.
   public let promptSeesItself: Bool
+  /// How pictures stand in prompts.
+  public let layout: PictureLayout
+  /// Whether positions have three axes, and pictures lie on a plane.
+  let hasPlanePositions: Bool
+  /// Where the parts stand in the module tree, below `model`.
+  let names: VisionLanguageConfiguration.Names?
 
   /// Where the parts of a model come from.
   public struct Sources {
@@ -68,8 +77,12 @@ public final class VisionLanguageModel {
     index = ModuleIndex()
     let root = LayerScope(source, index: index)
     decoder = TransformerDecoder(configuration, model: root.scoped("model"), head: root)
+    endTokens = Set(decoder.endTokens)
     vision = nil
     promptSeesItself = false
+    layout = PictureLayout()
+    names = nil
+    hasPlanePositions = false
   }
 
   /// Builds a vision-language model. Module names are transformers'
@@ -125,7 +138,13 @@ public final class VisionLanguageModel {
     }
     vision = Vision(
       encoder: encoder, projector: projector, featureLayers: layers, selection: c.selection,
-      arrangement: c.arrangement, newline: newline, imageToken: c.imageToken)
+      arrangement: c.arrangement,
+      // A layout that puts the whole picture in its place has no use for them.
+      hasTiles: c.layout.pieces(nil) != [.picture], newline: newline, imageToken: c.imageToken)
+    endTokens = Set(decoder.endTokens)
     promptSeesItself = c.promptSeesItself
+    layout = c.layout
+    self.names = names
+    hasPlanePositions = !c.text.rotary.sections.isEmpty
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import LorikeetCheckpoints
+import LorikeetTensors
 import LorikeetTestSupport
 import Testing
 
@@ -29,6 +31,36 @@ import Testing
       _ = try Command.run(start + ["--output", directory + "/again"])
       #expect(try weights("again") == weights("mlp"))
       #expect(try weights("layer") != weights("mlp"))
+    }
+  }
+
+  /// The image tower of a dual encoder, under the names that a tower alone has.
+  @Test(arguments: ["clip", "siglip"]) func theTowerOfADualEncoderIsTaken(family: String) throws {
+    try withTemporaryDirectory { directory in
+      let dual = Fixtures.path("models/dual-\(family)/seed-1/model")
+      let output = directory + "/vlm"
+      let run = try Command.run(
+        "assemble", "--encoder", dual, "--decoder", decoder, "--output", output)
+      #expect(run.status == 0, "\(run.errors)")
+      let source = try SafetensorsFile(path: dual + "/model.safetensors")
+      let result = try SafetensorsFile(path: output + "/model.safetensors")
+      var found = 0
+      for name in source.names where name.hasPrefix("vision_model.") {
+        let stored = try #require(source[name])
+        let copy = try #require(
+          result["vision_tower." + name.dropFirst("vision_model.".count)], "\(name)")
+        #expect(copy.tensor().values == stored.tensor().values, "\(name)")
+        found += 1
+      }
+      #expect(found > 10)
+      #expect(result.names.count { $0.hasPrefix("vision_tower.") } == found)
+      #expect(!result.names.contains { $0.contains("text_model") || $0.contains("logit") })
+      let configuration: JSONValue = try JSONFile.decode(from: output + "/config.json")
+      #expect(
+        configuration["vision_config"]?["model_type"] == .string(family + "_vision_model"))
+      // Numbers are written as they were.
+      let text = try String(contentsOfFile: output + "/config.json", encoding: .utf8)
+      #expect(text.contains("\"initializer_factor\": 1.0") == (family == "clip"))
     }
   }
 

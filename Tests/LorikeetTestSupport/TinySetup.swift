@@ -20,17 +20,22 @@ public struct TinySetup {
   ///   - training: the number of training samples.
   ///   - validation: the number of validation samples.
   ///   - lines: more lines of metadata.jsonl.
+  ///   - fixture: a model of Tests/Fixtures with tokenizer and image processor, to use instead.
   public init(
-    in directory: String, training: Int = 12, validation: Int = 3, lines: [String] = []
+    in directory: String, training: Int = 12, validation: Int = 3, lines: [String] = [],
+    model fixture: String? = nil
   ) throws {
     self.directory = directory
     let manager = FileManager.default
-    try manager.copyItem(atPath: Fixtures.path("models/llava/seed-1/model"), toPath: model)
-    try Self.write(Self.tokenizer, to: model + "/tokenizer.json")
-    try Self.write(
-      #"{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "#
-        + #""unk_token": "<unk>", "pad_token": "<pad>"}"#, to: model + "/tokenizer_config.json")
-    try Self.write(Self.preprocessor, to: model + "/preprocessor_config.json")
+    try manager.copyItem(
+      atPath: Fixtures.path(fixture ?? "models/llava/seed-1/model"), toPath: model)
+    if fixture == nil {
+      try Self.write(Self.tokenizer, to: model + "/tokenizer.json")
+      try Self.write(
+        #"{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "#
+          + #""unk_token": "<unk>", "pad_token": "<pad>"}"#, to: model + "/tokenizer_config.json")
+      try Self.write(Self.preprocessor, to: model + "/preprocessor_config.json")
+    }
     try manager.createDirectory(atPath: data, withIntermediateDirectories: true)
     var metadata: [String] = []
     for index in 0..<training + validation {

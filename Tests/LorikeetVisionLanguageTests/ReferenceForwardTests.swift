@@ -15,9 +15,11 @@ import Testing
   static let cases = [
     "models/llava", "models/llava-full", "models/llava-two-images", "models/llava-clip-gemma2",
     "models/llava-siglip-qwen2", "models/llava-registers-phi3", "models/llava-next",
-    "models/llava-next-siglip", "models/idefics3", "models/paligemma", "models/paligemma-windows",
-    "adapters/llava-lora",
-    "adapters/llava-lora-projector",
+    "models/llava-next-siglip", "models/llava-siglip-float16", "models/llava-clip-bfloat16",
+    "models/idefics3", "models/paligemma", "models/paligemma-windows", "models/qwen2-vl",
+    "models/qwen2.5-vl",
+    "adapters/llava-lora", "adapters/llava-lora-projector", "adapters/llava-next-lora",
+    "adapters/idefics3-lora", "adapters/qwen2-vl-lora",
   ].flatMap { ["\($0)/seed-1", "\($0)/seed-2"] }
 
   private func open(_ name: String) throws -> (ReferenceCase, ReferenceForward, ReferenceInputs) {

@@ -31,7 +31,9 @@ GRADIENT_TOLERANCE = 1e-3  # times the largest value of the tensor
 GRADIENT_FLOOR = 1e-6  # some gradients are zero but for rounding
 
 ENCODERS = ("clip_vision_model", "siglip_vision_model", "dinov2", "dinov2_with_registers")
-VISION_LANGUAGE = ("llava", "llava_next", "paligemma", "idefics3", "smolvlm")
+VISION_LANGUAGE = (
+    "llava", "llava_next", "paligemma", "idefics3", "smolvlm", "qwen2_vl", "qwen2_5_vl",
+)
 # Parameters that no output depends on; a model may go without them.
 UNUSED = ("mask_token",)
 
@@ -97,9 +99,16 @@ def compute(kind, model, adapted, inputs, wanted, prompt):
         found["loss"] = output.loss.reshape(1)
     if getattr(output, "image_hidden_states", None) is not None:
         features = output.image_hidden_states
+        features = getattr(features, "pooler_output", features)
         if isinstance(features, (list, tuple)):
             features = torch.cat(features)
         found["image_features"] = features.flatten(0, -2)
+    elif "image_grid_thw" in inputs:
+        keys = ("pixel_values", "image_grid_thw")
+        inner = model.base_model.model if adapted else model
+        with torch.no_grad():
+            pictures = inner.model.get_image_features(**{k: inputs[k] for k in keys})
+        found["image_features"] = torch.cat(list(pictures.pooler_output))
     if any(name.startswith("grad.") for name in wanted):
         output.loss.backward()
         names = file_names(model, "adapter_model.safetensors" if adapted else "model.safetensors")
@@ -116,7 +125,7 @@ def compute(kind, model, adapted, inputs, wanted, prompt):
         if prompt is None:
             sys.exit("error: the outputs hold greedy_ids: --from K is needed")
         given = {
-            k: v if k in ("pixel_values", "image_sizes") else v[:, :prompt]
+            k: v if k in ("pixel_values", "image_sizes", "image_grid_thw") else v[:, :prompt]
             for k, v in inputs.items()
             if k != "labels"
         }

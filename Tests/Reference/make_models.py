@@ -157,7 +157,7 @@ def gradients(model, file_name, keep=lambda name: True):
 def continue_greedily(model, inputs, prompt):
     """The ids [1, GREEDY_TOKENS] that follow the first `prompt` inputs, by argmax alone."""
     given = {
-        k: v if k in ("pixel_values", "image_sizes") else v[:, :prompt]
+        k: v if k in ("pixel_values", "image_sizes", "image_grid_thw") else v[:, :prompt]
         for k, v in inputs.items()
         if k != "labels"
     }
@@ -474,6 +474,21 @@ def small_llava(case, vision, family, strategy="default", layer=-2, gradients_of
     vision_language(case, join(case, vision, text, strategy, layer, tied), 1, gradients_of)
 
 
+def half_llava(case, vision, dtype):
+    """A file of 16-bit numbers, computed with in float32."""
+    strategy = "full" if vision == "siglip" else "default"
+    model = join(
+        case, small_encoder_config(case, vision), small_config(case, "llama"), strategy,
+        [-3, -1] if case.seed == 1 else [-2], False,
+    ).to(dtype)
+    case.write_model(model)
+    # Read back, as a conversion in memory would round the frequencies of the positions, too.
+    read = type(model).from_pretrained(
+        case.folder / "model", dtype=torch.float32, attn_implementation="eager"
+    )
+    vision_language(case, read.eval(), 1, "projector")
+
+
 def vision_language(case, model, images, gradients_of):
     inputs, prompt = llava_inputs(case, model.config, images)
     output = model(**inputs)
@@ -493,10 +508,10 @@ def vision_language(case, model, images, gradients_of):
     )
 
 
-def write_vision_language(case, model, inputs, prompt, gradients_of):
+def write_vision_language(case, model, inputs, prompt, gradients_of, features=None):
     output = model(**inputs)
     output.loss.backward()
-    features = output.image_hidden_states
+    features = output.image_hidden_states if features is None else features
     if isinstance(features, (list, tuple)):
         features = torch.cat(features)
     case.write_numbers(
@@ -525,7 +540,7 @@ def with_placeholders(case, runs, image_token, vocabulary, answer=5):
     return {"input_ids": ids, "labels": labels, "attention_mask": torch.ones_like(ids)}, prompt
 
 
-def llava_next(case, sizes, strategy="default", vision="clip"):
+def llava_next_model(case, strategy="default", vision="clip"):
     text = small_config(case, "llama")
     vision = small_encoder_config(case, vision)
     config = transformers.LlavaNextConfig(
@@ -537,9 +552,13 @@ def llava_next(case, sizes, strategy="default", vision="clip"):
         vision_feature_layer=-1,
     )
     config._attn_implementation = "eager"
-    model = fill(case, transformers.LlavaNextForConditionalGeneration(config))
+    return fill(case, transformers.LlavaNextForConditionalGeneration(config))
+
+
+def llava_next_inputs(case, model, sizes):
     from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
 
+    config = model.config
     tiles = [image_size_to_num_patches(s, config.image_grid_pinpoints, 20) for s in sizes]
     pixels = case.normal((len(sizes), max(tiles), 3, 20, 20))
     for picture, count in enumerate(tiles):
@@ -549,11 +568,18 @@ def llava_next(case, sizes, strategy="default", vision="clip"):
             pixel_values=pixels,
             image_sizes=torch.tensor(sizes),
             vision_feature_layer=-1,
-            vision_feature_select_strategy=strategy,
+            vision_feature_select_strategy=config.vision_feature_select_strategy,
         ).pooler_output
     runs = [f.shape[0] for f in features]
-    inputs, prompt = with_placeholders(case, runs, text.vocab_size - 1, text.vocab_size)
+    vocabulary = config.text_config.vocab_size
+    inputs, prompt = with_placeholders(case, runs, vocabulary - 1, vocabulary)
     inputs |= {"pixel_values": pixels, "image_sizes": torch.tensor(sizes)}
+    return inputs, prompt
+
+
+def llava_next(case, sizes, strategy="default", vision="clip"):
+    model = llava_next_model(case, strategy, vision)
+    inputs, prompt = llava_next_inputs(case, model, sizes)
     write_vision_language(case, model, inputs, prompt, "image_newline")
 
 
@@ -576,7 +602,7 @@ def paligemma(case, family="gemma", **more):
     write_vision_language(case, model, inputs, prompt, "projector")
 
 
-def idefics3(case, images=2):
+def idefics3_model(case):
     text = small_config(case, "llama", tie_word_embeddings=case.seed % 2 == 0)
     vision = {
         "hidden_size": 16,
@@ -596,15 +622,100 @@ def idefics3(case, images=2):
         pad_token_id=3,
     )
     config._attn_implementation = "eager"
-    model = fill(case, transformers.Idefics3ForConditionalGeneration(config))
+    return fill(case, transformers.Idefics3ForConditionalGeneration(config))
+
+
+def idefics3_inputs(case, model, images=2):
+    vocabulary = model.config.text_config.vocab_size
     # Seed 2 has smaller pictures than the configured ones.
     height, width = (16, 16) if case.seed == 1 else (8, 8)
     run = height * width // 64
-    inputs, prompt = with_placeholders(
-        case, [run] * images, text.vocab_size - 1, text.vocab_size
-    )
+    inputs, prompt = with_placeholders(case, [run] * images, vocabulary - 1, vocabulary)
     inputs["pixel_values"] = case.normal((1, images, 3, height, width))
+    return inputs, prompt
+
+
+def idefics3(case):
+    model = idefics3_model(case)
+    inputs, prompt = idefics3_inputs(case, model)
     write_vision_language(case, model, inputs, prompt, "modality_projection")
+
+
+def qwen2_vl_config(case, vocabulary, image_token, second=False):
+    """Heads whose channels turn by three axes, two of them in one pair of channels each."""
+    vision = {
+        "depth": 2,
+        "num_heads": 2,
+        "patch_size": 5,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+    }
+    if second:
+        # Windows of two by two tokens in the first block.
+        vision |= {
+            "hidden_size": 16,
+            "out_hidden_size": 16,
+            "intermediate_size": 20,
+            "window_size": 20 + case.choose(0, 7),
+            "fullatt_block_indexes": [1],
+        }
+    else:
+        vision |= {"embed_dim": 16, "hidden_size": 16, "mlp_ratio": 2}
+    kind = transformers.Qwen2_5_VLConfig if second else transformers.Qwen2VLConfig
+    return kind(
+        vision_config=vision,
+        text_config=SMALL
+        | {
+            "vocab_size": vocabulary,
+            "rms_norm_eps": case.choose(1e-5, 1e-6),
+            "max_position_embeddings": 512,
+            "num_key_value_heads": 1,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": case.choose(10000.0, 1000000.0),
+                "mrope_section": case.choose([2, 1, 1], [1, 1, 2]),
+            },
+        },
+        image_token_id=image_token,
+        video_token_id=vocabulary - 2,
+        tie_word_embeddings=case.seed % 2 == 0,
+    )
+
+
+def qwen2_vl_model(case, second=False):
+    vocabulary = case.choose(56, 60)
+    config = qwen2_vl_config(case, vocabulary, vocabulary - 1, second)
+    config._attn_implementation = "eager"
+    kind = "Qwen2_5_VL" if second else "Qwen2VL"
+    return fill(case, getattr(transformers, kind + "ForConditionalGeneration")(config))
+
+
+def qwen2_vl_inputs(case, model, grids):
+    """Pictures of several sizes, whose two frames differ."""
+    token, vocabulary = model.config.image_token_id, model.config.text_config.vocab_size
+    inputs, prompt = with_placeholders(
+        case, [h * w // 4 for h, w in grids], token, vocabulary - 1
+    )
+    patches = sum(h * w for h, w in grids)
+    return inputs | {
+        "mm_token_type_ids": (inputs["input_ids"] == token).long(),
+        "pixel_values": case.normal((patches, 3 * 2 * 5 * 5)),
+        "image_grid_thw": torch.tensor([[1, h, w] for h, w in grids]),
+    }, prompt
+
+
+def image_features(model, inputs):
+    keys = ("pixel_values", "image_grid_thw")
+    with torch.no_grad():
+        found = model.model.get_image_features(**{k: inputs[k] for k in keys}).pooler_output
+    return torch.cat(list(found))
+
+
+def qwen2_vl(case, grids, second=False):
+    model = qwen2_vl_model(case, second)
+    inputs, prompt = qwen2_vl_inputs(case, model, grids)
+    features = image_features(model, inputs)
+    write_vision_language(case, model, inputs, prompt, "visual.", features)
 
 
 # MARK: Adapters
@@ -747,6 +858,18 @@ def llava_adapter(case, **settings):
     case.write_numbers(inputs, expected, kind="vision-language", greedy_prompt_length=prompt)
 
 
+def picture_adapter(case, build, inputs_of, features_of, **settings):
+    """LoRA on every linear layer of another kind of model: encoder, projector and decoder."""
+    model = build(case)
+    adapted = adapt(case, model, target_modules="all-linear", **settings)
+    inputs, prompt = inputs_of(case, model)
+    output, expected = adapted_outputs(adapted, inputs)
+    features = features_of(adapted.base_model.model, inputs, output)
+    expected["image_features"] = features.reshape(-1, features.shape[-1])
+    expected["greedy_ids"] = continue_greedily(adapted, inputs, prompt)
+    case.write_numbers(inputs, expected, kind="vision-language", greedy_prompt_length=prompt)
+
+
 # MARK: The list
 
 MODELS = {
@@ -862,6 +985,14 @@ MODELS = {
         case, "gemma2", query_pre_attn_scalar=10, sliding_window=7
     ),
     "idefics3": idefics3,
+    # Square, wide and high pictures.
+    "qwen2-vl": lambda case: qwen2_vl(case, [(4, 4), (2, 6)] if case.seed == 1 else [(6, 2), (2, 2)]),
+    "qwen2.5-vl": lambda case: qwen2_vl(
+        case, [(6, 10), (2, 4)] if case.seed == 1 else [(8, 4), (6, 6)], second=True
+    ),
+    # Files of 16 bits, and several feature layers.
+    "llava-siglip-float16": lambda case: half_llava(case, "siglip", torch.float16),
+    "llava-clip-bfloat16": lambda case: half_llava(case, "clip", torch.bfloat16),
     "llava-registers-phi3": lambda case: small_llava(case, "dinov2_with_registers", "phi3"),
 }
 
@@ -940,6 +1071,21 @@ ADAPTERS = {
     ),
     # Every linear layer but the head: decoder, projector and image encoder.
     "llava-lora": lambda case: llava_adapter(case, target_modules="all-linear"),
+    "idefics3-lora": lambda case: picture_adapter(
+        case, idefics3_model, idefics3_inputs, lambda m, i, output: output.image_hidden_states
+    ),
+    "llava-next-lora": lambda case: picture_adapter(
+        case,
+        llava_next_model,
+        lambda case, model: llava_next_inputs(case, model, [(17, 30), (50, 22)]),
+        lambda m, i, output: output.image_hidden_states,
+    ),
+    "qwen2-vl-lora": lambda case: picture_adapter(
+        case,
+        qwen2_vl_model,
+        lambda case, model: qwen2_vl_inputs(case, model, [(4, 6), (2, 2)]),
+        lambda model, inputs, output: image_features(model, inputs),
+    ),
     # A regular expression keeps to the decoder; the projector is trained whole.
     "llava-lora-projector": lambda case: llava_adapter(
         case,

@@ -11,7 +11,10 @@ struct DebugPreprocess: WorkingCommand {
     discussion: """
       By default the file holds pixel_values [images, 3, height, width], prepared as the model's \
       preprocessor_config.json says (NAME.pixel_values [3, height, width] for each picture where the \
-      sizes differ). With --decode, --resize, --shortest or --crop it holds bytes [height, width, 3] \
+      sizes differ). For models that cut pictures into tiles or patches it holds what transformers' \
+      processor returns for one prompt with these pictures: also image_sizes, or \
+      pixel_attention_mask, rows and cols, or image_grid_thw. With --decode, --resize, --shortest or \
+      --crop it holds bytes [height, width, 3] \
       under each picture's file name instead, and no model is needed.
 
       Examples:
@@ -109,20 +112,13 @@ struct DebugPreprocess: WorkingCommand {
   }
 
   private func pixelValues(_ names: [String]) throws -> [(name: String, tensor: StoredTensor)] {
-    let processor = try ImageProcessor(configuration: try ModelSource.directory(model ?? ""))
+    let directory = try ModelSource.directory(model ?? "")
+    let processor: any PictureProcessor =
+      try PictureProcessors.inDirectory(directory) ?? ImageProcessor(configuration: directory)
     let pictures = try images.map { path in
-      try processor.pixelValues(try Image(contentsOf: path), name: path)
+      try processor.prepare(try Image(contentsOf: path), name: path)
     }
-    guard let first = pictures.first else { return [] }
-    if pictures.allSatisfy({ $0.width == first.width && $0.height == first.height }) {
-      let all = Tensor(
-        pictures.flatMap(\.values), [pictures.count, 3, first.height, first.width])
-      return [("pixel_values", StoredTensor(all))]
-    }
-    return zip(names, pictures).map { name, picture in
-      let tensor = Tensor(picture.values, [3, picture.height, picture.width])
-      return (name + ".pixel_values", StoredTensor(tensor))
-    }
+    return pictures.isEmpty ? [] : processor.tensors(Array(zip(names, pictures)))
   }
 }
 

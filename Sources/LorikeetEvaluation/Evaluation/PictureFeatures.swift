@@ -41,7 +41,7 @@ final class PictureFeatures {
     while start < pictures.count {
       let batch = pictures[start..<min(start + Pipeline.picturesPerBatch, pictures.count)]
       start += batch.count
-      var opened: [(picture: Int, pixels: Tensor)] = []
+      var opened: [(picture: Int, pixels: PicturePixels)] = []
       for picture in batch {
         do {
           opened.append((picture, try read(picture)))
@@ -68,13 +68,13 @@ final class PictureFeatures {
     return found
   }
 
-  private func read(_ picture: Int) throws -> Tensor {
+  private func read(_ picture: Int) throws -> PicturePixels {
     let path = paths[picture]
     return try pipeline.processor.pixels(Image(contentsOf: path), name: path)
   }
 
   private func encode(
-    _ opened: [(picture: Int, pixels: Tensor)]
+    _ opened: [(picture: Int, pixels: PicturePixels)]
   ) throws -> [Int: VisualFeatures] {
     guard !opened.isEmpty else { return [:] }
     let seeds = opened.map { item in

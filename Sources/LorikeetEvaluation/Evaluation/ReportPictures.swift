@@ -5,10 +5,10 @@ public import LorikeetImages
 
 /// Makes the pictures of a report: small, whatever the size of the originals.
 public struct ReportPictures {
-  private let processor: ImageProcessor?
+  private let processor: (any PictureProcessor)?
 
   /// - Parameter processor: the model's, to show pictures as the encoder sees them.
-  public init(processor: ImageProcessor?) { self.processor = processor }
+  public init(processor: (any PictureProcessor)?) { self.processor = processor }
 
   /// The picture of a sample, 240 pixels on its longer side at the most; nil if it cannot be read.
   func thumbnail(_ sample: Sample) -> Report.Picture? {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LorikeetImages
 public import LorikeetLayers
 internal import LorikeetProjectors
 internal import LorikeetTensors
@@ -16,7 +17,11 @@ extension ModelFamily<VisionLanguageConfiguration> {
   public static var llavaNext: Self {
     ModelFamily("llava_next") { values in
       var c = try VisionLanguageConfiguration(llava: values)
-      c.arrangement = .anyResolution(try TileGrids(values))
+      let key = "image_grid_pinpoints"
+      guard let grids = TileGrids(try values.value(key, default: TileGrids.standard)) else {
+        throw values.refusal(key, "expected a list of [height, width], 1 to 16384 each")
+      }
+      c.arrangement = .anyResolution(grids)
       return c
     }
   }

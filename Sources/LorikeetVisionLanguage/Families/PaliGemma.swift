@@ -14,13 +14,15 @@ extension ModelFamily<VisionLanguageConfiguration> {
       var text = try TextDecoderConfiguration.families.configuration(
         values.nested("text_config"), default: "gemma")
       if try values.value("tie_word_embeddings", default: true) { text.tiesEmbeddings = true }
+      var layout = PictureLayout()
+      layout.comesFirst = true
       return VisionLanguageConfiguration(
         // Its towers have no pooling head.
         vision: try VisionEncoderFamilies.all.configuration(vision, default: "siglip_vision_model"),
         text: text,
         imageToken: try values.optional("image_token_index")
           ?? values.value("image_token_id", default: 256_000),
-        features: .last, promptSeesItself: true, names: .llava
+        features: .last, promptSeesItself: true, layout: layout, names: .llava
       ) { LinearProjector($0, inputs: $1, outputs: $2, bias: true) }
     }
   }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
-public import LorikeetLayers
 
 /// The sizes that a picture may be brought to before it is cut into tiles:
 /// `image_grid_pinpoints`, as `[height, width]` in pixels.
 public struct TileGrids: Sendable, Equatable {
   public let sizes: [[Int]]
 
-  /// - Throws: `DecodingError` unless every size is two positive numbers.
-  public init(_ values: ConfigurationValues) throws {
-    sizes = try values.value(
-      "image_grid_pinpoints",
-      default: [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]])
+  /// LLaVA-NeXT's own.
+  public static let standard: [[Int]] = [
+    [336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008],
+  ]
+
+  /// - Returns: nil unless every size is two numbers of 1 to 16384.
+  public init?(_ sizes: [[Int]]) {
     guard !sizes.isEmpty, sizes.allSatisfy({ $0.count == 2 && $0.allSatisfy { 1...16_384 ~= $0 } })
-    else {
-      throw values.refusal("image_grid_pinpoints", "expected a list of [height, width]")
-    }
+    else { return nil }
+    self.sizes = sizes
   }
 
   /// The size that keeps most of a picture's pixels and, among those, wastes least.
@@ -44,10 +44,26 @@ public struct TileGrids: Sendable, Equatable {
     return (best.height / tile, best.width / tile)
   }
 
+  /// The size of a picture that just fits into another size.
+  ///
+  /// Source: `get_patch_output_size` of transformers' image_processing_utils.py.
+  static func fitted(
+    _ image: Image, into target: (height: Int, width: Int)
+  ) -> (height: Int, width: Int) {
+    let across = Double(target.width) / Double(image.width)
+    let down = Double(target.height) / Double(image.height)
+    if across < down {
+      return (
+        min(Int((Double(image.height) * across).rounded(.up)), target.height), target.width
+      )
+    }
+    return (target.height, min(Int((Double(image.width) * down).rounded(.up)), target.width))
+  }
+
   /// The part of a grid of features that is not padding.
   ///
   /// Source: `unpad_image` of transformers' modeling_llava_next.py.
-  static func unpadded(
+  package static func unpadded(
     rows: Int, columns: Int, height: Int, width: Int
   ) -> (rows: Range<Int>, columns: Range<Int>) {
     func rounded(_ x: Double) -> Int { Int((x * 1e7).rounded(.toNearestOrEven) / 1e7) }
