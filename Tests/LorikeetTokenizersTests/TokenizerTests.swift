@@ -248,7 +248,9 @@ func fixtureText(_ name: String) throws -> String {
       } catch { return error.description }
     }
     try write([("tokenizer.ggml.model", .string("bert"))])
-    #expect(message() == "\(path): tokenizer.ggml.model: bert is not supported; supported: gpt2")
+    #expect(
+      message()
+        == "\(path): tokenizer.ggml.model: bert is not supported; supported: gpt2, llama, t5")
     try write([("tokenizer.ggml.tokens", .uint32(3))])
     #expect(message() == "\(path): tokenizer.ggml.tokens: is not an array of strings")
     try Data("GGUF".utf8).write(to: URL(filePath: path))
