@@ -14,7 +14,7 @@ public protocol LinearTerm: LinearAdapter {
   /// Whether it adds to the layer's output and does nothing else, so that others may act on the same
   /// rows.
   var isAdditive: Bool { get }
-  /// Whether it adds a bias of its own, which the layer may have no place for.
+  /// Whether it adds a bias of its own that is not zero, which the layer may have no place for.
   var hasBias: Bool { get }
   /// What it changes of the layer, on the rows on which it acts.
   func delta(on linear: Linear) -> LinearDelta
@@ -207,7 +207,7 @@ final class SavedTensors: AdapterTensors {
 
   /// - Throws: `AdapterError` if something was asked for that the file has not, or the other way round.
   func finish() throws(AdapterError) {
-    if !missing.isEmpty { throw .missing(path: path, names: missing) }
+    if !missing.isEmpty { throw .missing(path: path, names: missing, others: unread.sorted()) }
     if !unread.isEmpty { throw .unexpected(path: path, names: unread.sorted()) }
   }
 }

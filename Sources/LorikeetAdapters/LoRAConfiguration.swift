@@ -75,8 +75,11 @@ public struct LoRAConfiguration: AdapterConfiguration, Equatable {
     taskType = try file.value("task_type", String?.self, default: nil)
     baseModel = try file.value("base_model_name_or_path", String?.self, default: nil)
     guard rank > 0, rank <= 1 << 16, rankPattern.allSatisfy({ $0.rank > 0 && $0.rank <= 1 << 16 }),
-      dropout >= 0, dropout < 1, alpha.isFinite
+      dropout >= 0, dropout < 1
     else { throw file.failure("r must be positive and lora_dropout in 0 ..< 1") }
+    guard ([alpha] + alphaPattern.map(\.alpha)).allSatisfy({ Float($0).isFinite }) else {
+      throw file.failure("lora_alpha and alpha_pattern must be numbers that float32 can hold")
+    }
     if let reason = contradiction { throw file.failure(reason) }
   }
 

@@ -59,7 +59,7 @@ public final class LowRankAdapter: LinearTerm {
     Kernels.product(b.variable.value, a.variable.value, alpha: scale)
   }
 
-  public var hasBias: Bool { bias != nil }
+  public var hasBias: Bool { bias?.variable.value.values.contains { $0 != 0 } ?? false }
 
   public func delta(on linear: Linear) -> LinearDelta {
     let own = bias.map { bias in

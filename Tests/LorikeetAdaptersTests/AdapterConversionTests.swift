@@ -110,6 +110,24 @@ import Testing
     #expect(llama.logits() == before)
   }
 
+  /// Where some layers have a bias and others none, the LoRA of (IA)^3 has zeros for those, and merges.
+  @Test func biasesOfSomeLayers() throws {
+    let llama = try AdaptedLlama("adapters/dora/seed-2")
+    var configuration = IA3Configuration()
+    configuration.targets = .names(["v_proj", "up_proj", "down_proj"])
+    configuration.feedForward = .names(["down_proj"])
+    let adapter = try Adapter(name: "ia3", configuration, attachingTo: llama.index, seed: 1)
+    adapter.perturb()
+    let adapted = llama.logits()
+    let weights = try adapter.asLoRA(.rank(100)).weights
+    #expect(weights.hasBias && weights.modules.contains { $0.name.contains("up_proj") })
+    adapter.detach()
+    let lora = try Adapter(name: "lora", weights, attachingTo: llama.index, source: "test")
+    expectClose(llama.logits(), adapted, tolerance: 2e-5)
+    try lora.merge()
+    expectClose(llama.logits(), adapted, tolerance: 2e-5)
+  }
+
   @Test func fullRankNeedsToBeCut() throws {
     let llama = try AdaptedLlama("adapters/ia3/seed-1")
     let adapter = try llama.adapter()

@@ -78,6 +78,7 @@ import Testing
     // Modules that the model does not have.
     let other = try message(adapter: "adapters/llava-lora/seed-1")
     #expect(other.hasPrefix("DIR/adapter_model.safetensors: "))
+    #expect(other.contains("and there are") || other.contains("no place for"), "\(other)")
     #expect(other.hasSuffix("is this an adapter for another model?"))
   }
 
@@ -197,7 +198,8 @@ import Testing
       ("r", "four"), ("r", 0), ("r", -1), ("r", 4.5), ("lora_alpha", "x"), ("lora_dropout", 1.0),
       ("lora_dropout", -0.1), ("target_modules", [1, 2]), ("rank_pattern", ["q": "x"]),
       ("rank_pattern", ["q_proj": 0]), ("alpha_pattern", [1]), ("bias", "some"),
-      ("layers_to_transform", "x"), ("modules_to_save", 3), ("use_rslora", "yes"),
+      ("lora_alpha", 1e300), ("alpha_pattern", ["q_proj": -1e300]), ("layers_to_transform", "x"),
+      ("modules_to_save", 3), ("use_rslora", "yes"),
       ("r", 1_000_000_000_000), ("exclude_modules", 4),
     ] as [(String, Any)] {
       let text = try configuration([key: value])

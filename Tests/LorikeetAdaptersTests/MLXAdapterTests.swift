@@ -190,6 +190,7 @@ import Testing
       for i in $0.indices { $0[i].name = "x." + $0[i].name }
     }
     #expect(other.contains("4 tensors (x.model.layers.1.mlp.down_proj.lora_a, "))
+    #expect(other.contains(" and 1 more) that the model has no place for"))
   }
 
   @Test func settingsThatMakeNoSense() throws {

@@ -19,11 +19,14 @@ struct Convert: WorkingCommand {
       printed, relative to what the adapter changes.
 
       Examples:
-        lorikeet convert --model smollm2-135m-instruct --dtype bfloat16 --output smollm2-bf16
-        lorikeet convert --model smollm2-135m-instruct --dtype nf4 --output smollm2-nf4
-        lorikeet convert --model smollm2-135m-instruct --dtype q8_0 --output smollm2.gguf
-        lorikeet convert --model smollm2-135m-instruct --adapter run --to gguf --output lora.gguf
-        lorikeet convert --model vlm --adapter dora --to peft --energy 0.99 --output lora
+        lorikeet convert --model smollm2-135m-instruct --dtype nf4 \\
+          --output smollm2-nf4
+        lorikeet convert --model smollm2-135m-instruct --dtype q8_0 \\
+          --output smollm2.gguf
+        lorikeet convert --model smollm2-135m-instruct --adapter run \\
+          --to gguf --output lora.gguf
+        lorikeet convert --model vlm --adapter dora --to peft \\
+          --energy 0.99 --output lora
       """)
 
   @Option(help: "The model: a directory, or a name that pull knows.", completion: .directory)
