@@ -90,7 +90,7 @@ package struct TrainBenchmark {
     pipeline.pruning = pruning
     setup = try TrainingSetup(recipe, pipeline, path: "bench train")
     try StepMemory(pipeline, setup, recipe, isCached: options.cachesFeatures).require(
-      rows: rows, visualTokens: options.visualTokens, batch: options.batch, path: model.description)
+      rows: rows, encoderRows: options.visualTokens, batch: options.batch, path: model.description)
     step = TrainingStep(recipe, pipeline, setup.groups)
     profiler = options.profiles ? Profiler(section: "encoder") : nil
     step.profiler = profiler

@@ -5,7 +5,7 @@ internal import COpenBLAS
 internal import Foundation
 
 /// Who multiplies matrices.
-package enum MatrixProductEngine: String, Sendable {
+public enum MatrixProductEngine: String, Sendable {
   case own
   case openBLAS = "openblas"
 
@@ -23,7 +23,7 @@ package enum MatrixProductEngine: String, Sendable {
   }()
 
   /// The instruction set that our kernels use here: "avx512", "avx2", "neon" or "portable".
-  package static var instructionSet: String { String(cString: lk_isa()) }
+  public static var instructionSet: String { String(cString: lk_isa()) }
 
   /// OpenBLAS is called from the threads of our pool and must not start its own.
   static let pinOpenBLAS: Void = openblas_set_num_threads(1)

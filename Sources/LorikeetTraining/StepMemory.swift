@@ -15,7 +15,7 @@ package struct StepMemory {
   package let constant: Int
   /// Bytes for each row in the decoder.
   package let decoderRow: Int
-  /// Bytes for each visual token in the encoder, 0 if its features come from a cache.
+  /// Bytes for each row in the encoder, 0 if its features come from a cache.
   package let encoderRow: Int
 
   /// - Parameter isCached: whether pictures went through the encoder before.
@@ -38,28 +38,28 @@ package struct StepMemory {
     encoderRow = recipe.training(of: .encoder) == .frozen ? 6 * encoder / blocks : 6 * encoder
   }
 
-  /// Bytes of a step on samples of these rows, of which so many are visual tokens.
-  package func bytes(rows: Int, visualTokens: Int, batch: Int) -> Int {
+  /// Bytes of a step on samples of so many rows in the decoder and in the encoder.
+  package func bytes(rows: Int, encoderRows: Int, batch: Int) -> Int {
     let groups = TrainingStep.groups(Array(repeating: rows, count: batch))
     let most = groups.map(\.count).max() ?? 0
-    return constant + most * (rows * decoderRow + visualTokens * encoderRow)
+    return constant + most * (rows * decoderRow + encoderRows * encoderRow)
   }
 
   /// - Parameters:
-  ///   - rows: of the longest sample in the decoder, `visualTokens` among them.
+  ///   - rows: of the longest sample in the decoder.
   ///   - available: bytes; nil where they are not known.
   /// - Throws: `TrainingError.recipe` if a step needs more memory than there is, with the batch that
   ///   would fit.
   package func require(
-    rows: Int, visualTokens: Int, batch: Int, path: String, available: Int? = Memory.available
+    rows: Int, encoderRows: Int, batch: Int, path: String, available: Int? = Memory.available
   ) throws {
     guard let available else { return }
-    let needed = bytes(rows: rows, visualTokens: visualTokens, batch: batch)
+    let needed = bytes(rows: rows, encoderRows: encoderRows, batch: batch)
     guard needed > available else { return }
     let fitting = (1..<max(batch, 1)).last {
-      bytes(rows: rows, visualTokens: visualTokens, batch: $0) <= available
+      bytes(rows: rows, encoderRows: encoderRows, batch: $0) <= available
     }
-    let row = decoderRow + (rows > 0 ? visualTokens * encoderRow / rows : 0)
+    let row = decoderRow + (rows > 0 ? encoderRows * encoderRow / rows : 0)
     let most = max(0, available - constant) / max(row, 1)
     throw TrainingError.recipe(
       path: path,

@@ -109,9 +109,11 @@ public final class Trainer {
       throw TrainingError.data(path: recipe.data, reason: "no samples in the split train")
     }
     self.training = training
-    visualTokens = training.pictures.first().map { pipeline.expectedVisualTokens($0) } ?? 0
+    let first = training.pictures.first()
+    visualTokens = first.map { pipeline.expectedVisualTokens($0) } ?? 0
     try StepMemory(pipeline, setup, recipe, isCached: caches).require(
-      rows: training.examples.mostRows(visualTokens: visualTokens), visualTokens: visualTokens,
+      rows: training.examples.mostRows(visualTokens: visualTokens),
+      encoderRows: first.map { pipeline.encoderRows($0) } ?? 0,
       batch: recipe.perDeviceTrainBatchSize, path: source)
     validation = try part("validation", views: 1)
     if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches,

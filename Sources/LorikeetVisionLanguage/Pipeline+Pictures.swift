@@ -26,6 +26,14 @@ extension Pipeline {
     return shape[0] * (prefix + pruned.kept.count)
   }
 
+  /// The number of rows that a picture has in the encoder; 0 for a language model.
+  public func encoderRows(_ pixels: PicturePixels) -> Int {
+    guard let encoder = model.vision?.encoder else { return 0 }
+    let shape = pixels.tiles.shape
+    let patches = shape[2] / encoder.patchSize * (shape[3] / encoder.patchSize)
+    return shape[0] * (encoder.prefixTokens + patches)
+  }
+
   /// The visual tokens of several pictures, pruned as the pipeline is set to.
   ///
   /// - Parameters:

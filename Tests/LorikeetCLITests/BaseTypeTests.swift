@@ -24,6 +24,18 @@ import Testing
     if type == "bfloat16" { #expect(try output == caption("--cache-dtype", "f16")) }
   }
 
+  @Test func aPlainProcessorIsMentionedOnce() throws {
+    func errors(_ isa: String, _ more: [String] = []) throws -> [String] {
+      let run = try Command.run(
+        ["caption", "--model", Self.embedded, "--max-tokens", "2", TinyPictures.path("car-18")]
+          + more, environment: ["LORIKEET_ISA": isa])
+      #expect(run.status == 0, "\(run.errors)")
+      return run.errorLines.filter { $0.contains("AVX2") }
+    }
+    #expect(try errors("portable").count == 1)
+    #expect(try errors("portable", ["--quiet"]).isEmpty)
+  }
+
   @Test func adaptersTrainOnBlocks() throws {
     try withTemporaryDirectory { directory in
       let setup = try TinySetup(in: directory)

@@ -30,16 +30,16 @@ import Testing
   @Test func aBatchThatDoesNotFitIsRefusedWithOneThatDoes() throws {
     let memory = try memory()
     // 4 samples of 100 rows go together; two of them fit.
-    let two = memory.bytes(rows: 100, visualTokens: 0, batch: 2)
+    let two = memory.bytes(rows: 100, encoderRows: 0, batch: 2)
     func refusal(_ available: Int?) -> String? {
       do {
         try memory.require(
-          rows: 100, visualTokens: 0, batch: 4, path: "model", available: available)
+          rows: 100, encoderRows: 0, batch: 4, path: "model", available: available)
         return nil
       } catch { return "\(error)" }
     }
     #expect(refusal(nil) == nil)
-    #expect(refusal(memory.bytes(rows: 100, visualTokens: 0, batch: 4)) == nil)
+    #expect(refusal(memory.bytes(rows: 100, encoderRows: 0, batch: 4)) == nil)
     #expect(try #require(refusal(two)).hasSuffix("a batch of 2 would fit"))
     let half = memory.constant + 50 * memory.decoderRow
     #expect(try #require(refusal(half)).contains("samples of 50 tokens would fit"))
@@ -48,7 +48,7 @@ import Testing
   /// Far more rows than any machine has room for.
   @Test func theSystemIsAsked() throws {
     #expect(throws: TrainingError.self) {
-      try memory().require(rows: 1 << 30, visualTokens: 0, batch: 1, path: "model")
+      try memory().require(rows: 1 << 30, encoderRows: 0, batch: 1, path: "model")
     }
   }
 }

@@ -5,6 +5,7 @@ import Foundation
 import Lorikeet
 
 struct DebugTokenize: WorkingCommand {
+  static let computes = false
   static let configuration = CommandConfiguration(
     commandName: "tokenize",
     abstract: "Prints the token ids of a text, or of each line of a file.",

@@ -4,6 +4,7 @@ import ArgumentParser
 import Lorikeet
 
 struct Inspect: WorkingCommand {
+  static let computes = false
   static let configuration = CommandConfiguration(
     abstract: "Says what a model or adapter directory is.",
     discussion: """

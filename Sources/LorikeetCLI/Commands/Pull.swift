@@ -5,6 +5,7 @@ import Logging
 import Lorikeet
 
 struct Pull: WorkingCommand {
+  static let computes = false
   static let configuration = CommandConfiguration(
     abstract: "Fetches models and data sets by name and makes directories of them.",
     discussion: """

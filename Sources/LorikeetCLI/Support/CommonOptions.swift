@@ -22,13 +22,20 @@ struct CommonOptions: ParsableArguments {
 /// A command that does work.
 protocol WorkingCommand: ParsableCommand {
   var common: CommonOptions { get }
+  /// Whether the command runs a model, so that the processor matters.
+  static var computes: Bool { get }
   /// Does the work. Errors are printed as `error: ...`, their description on one line.
   func work() throws
 }
 
 extension WorkingCommand {
+  static var computes: Bool { true }
+
   func run() throws {
     if let threads = common.threads { ThreadPool.configure(threads: threads) }
+    if Self.computes, MatrixProductEngine.instructionSet == "portable" {
+      note("note: without AVX2 or NEON, computing takes several times as long")
+    }
     try work()
   }
 
