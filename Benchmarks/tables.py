@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the tables of docs/performance.md that need no peer: the profile of a training step, its cost
-against size, products, decoding by type.
+against size, products, decoding by type, larger decoders.
 
-    Benchmarks/tables.py profile sweeps gemm decode --update docs/performance.md
+    Benchmarks/tables.py profile sweeps gemm decode larger --update docs/performance.md
 
 LORIKEET_BENCH_MODEL is the assembled model that profile and decode run; else weights are random.
 """
@@ -114,7 +114,33 @@ def decode():
     return f"{document.heading(machine)}\n\n{table(heads, rows)}"
 
 
-TABLES = {"profile": profile, "sweeps": sweeps, "gemm": gemm, "decode": decode}
+def larger():
+    quick = ["--repetitions", "2", "--warm-up", "1"]
+    step = ["train", "--visual-tokens", "576", "--batch", "1", *quick]
+    small, medium = ["--decoder-shape", "qwen2-0.5b"], ["--decoder-shape", "qwen2-1.5b"]
+    works = [
+        ("0.5 B float32, step", [*step, *small]),
+        ("0.5 B float32, step, FoPru 25 %", [*step, *small, "--prune", "fopru-rank:0.25"]),
+        ("0.5 B float32, prefill of 608", ["decode", *small, "--prompt-tokens", "608", "--tokens", "4",
+                                           *quick]),
+        ("0.5 B float32, prefill of 176", ["decode", *small, "--prompt-tokens", "176", "--tokens", "4",
+                                           *quick]),
+        ("1.5 B bfloat16, step", [*step, *medium, "--base-dtype", "bfloat16"]),
+        ("1.5 B nf4, step", [*step, *medium, "--base-dtype", "nf4"]),
+    ]
+    rows = []
+    for name, arguments in works:
+        machine, lines = bench(*arguments)
+        line = lines[0]
+        rows.append([
+            name, seconds(line["seconds"]), f"{line['tokens_per_second']:.0f}", f"{line['gflops']:.0f}",
+            gibibytes(line["peak_bytes"]), f"{line['other_processors'] or 0:.2f}",
+        ])
+    heads = ["work", "time", "tokens/s", "GFLOP/s", "peak", "other"]
+    return f"{document.heading(machine)}\n\n{table(heads, rows)}"
+
+
+TABLES = {"profile": profile, "sweeps": sweeps, "gemm": gemm, "decode": decode, "larger": larger}
 
 
 def main():

@@ -7,8 +7,8 @@ internal import Synchronization
 ///
 /// The activations of a step have the sizes of the last one's, so the same blocks serve again: nothing
 /// is given back to the system and faulted in anew, and no heap falls to pieces. What is kept and what
-/// is in use together never exceed what was once in use at a time; beyond that, the blocks that
-/// waited longest are given back.
+/// is in use together stay below what was once in use at a time, or little above what is in use now;
+/// beyond that, the blocks that waited longest are given back.
 package final class BlockPool: Sendable {
   package static let shared = BlockPool()
 
@@ -29,6 +29,8 @@ package final class BlockPool: Sendable {
     var inUse = 0
     var mostInUse = 0
     var time = 0
+    /// Where in its first page the next new block begins.
+    var start = 0
   }
   private let state = Mutex(State())
 
@@ -39,24 +41,35 @@ package final class BlockPool: Sendable {
     state.withLock { ($0.kept, $0.inUse, $0.mostInUse) }
   }
 
+  /// Bytes that may always be kept.
+  package static let slack = 64 << 20
+
+  private static let page = 4096
+  private static let line = 64
+
   /// The size of the blocks that serve a request: 16 sizes from each power of two to the next. The end
   /// of a block that nobody writes to takes no memory.
   package static func size(for bytes: Int) -> Int {
+    let bytes = bytes + page - line
     let step = 1 << max(12, Int.bitWidth - 5 - bytes.leadingZeroBitCount)
     return (bytes + step - 1) / step * step
   }
 
-  /// A block of at least so many bytes, aligned to a page, not initialised.
+  /// A block of at least so many bytes, aligned to 64, not initialised.
+  ///
+  /// Blocks begin at different places of a page: rows of several tensors that are read together would
+  /// drive each other out of the cache otherwise.
   ///
   /// - Parameter bytes: `least` or more.
   package func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
     let size = Self.size(for: bytes)
-    let (address, surplus) = state.withLock { state in
+    let (address, start, surplus) = state.withLock { state in
       state.inUse += size
       state.mostInUse = max(state.mostInUse, state.inUse)
       let found = state.free[size]?.popLast()
       if found != nil { state.kept -= size }
-      return (found?.address, Self.trim(&state))
+      state.start = (state.start + 5 * Self.line) % Self.page
+      return (found?.address, state.start, Self.trim(&state))
     }
     Self.release(surplus)
     if let address, let block = UnsafeMutableRawPointer(bitPattern: address) { return block }
@@ -64,7 +77,7 @@ package final class BlockPool: Sendable {
     guard let block, block != MAP_FAILED else {
       Memory.fail(bytes)
     }
-    return block
+    return block + start
   }
 
   /// Takes back a block that `allocate` gave for so many bytes.
@@ -84,7 +97,7 @@ package final class BlockPool: Sendable {
   /// Takes out what is kept beyond the most that was in use.
   private static func trim(_ state: inout State) -> [(address: UInt, size: Int)] {
     var surplus: [(UInt, Int)] = []
-    while state.kept + state.inUse > state.mostInUse {
+    while state.kept > max(state.mostInUse - state.inUse, slack, state.mostInUse / 8) {
       let oldest = state.free.min {
         ($0.value.first?.time ?? .max) < ($1.value.first?.time ?? .max)
       }
@@ -98,6 +111,8 @@ package final class BlockPool: Sendable {
   }
 
   private static func release(_ blocks: [(address: UInt, size: Int)]) {
-    for (address, size) in blocks { munmap(UnsafeMutableRawPointer(bitPattern: address), size) }
+    for (address, size) in blocks {
+      munmap(UnsafeMutableRawPointer(bitPattern: address / UInt(page) * UInt(page)), size)
+    }
   }
 }

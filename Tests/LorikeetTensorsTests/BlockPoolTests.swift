@@ -5,8 +5,9 @@ import Testing
 
 @Suite struct BlockPoolTests {
   @Test(arguments: [
-    (65_536, 65_536), (65_537, 69_632), (1 << 20, 1 << 20), ((1 << 20) + 1, (1 << 20) + 65_536),
-    (1_327_104, 1_376_256), ((1 << 30) - 1, 1 << 30),
+    // A start anywhere in the first page takes up to 4,032 bytes more.
+    (65_536, 69_632), (65_600, 69_632), (65_601, 73_728), (1 << 20, (1 << 20) + 65_536),
+    (1_327_104, 1_376_256), ((1 << 30) - 4032, 1 << 30),
   ])
   func sizesAreFew(bytes: Int, size: Int) {
     #expect(BlockPool.size(for: bytes) == size)
@@ -25,24 +26,24 @@ import Testing
     pool.deallocate(second, 100_001)
   }
 
-  @Test func noMoreIsKeptThanWasInUse() {
+  @Test func littleMoreIsKeptThanWasInUse() {
     let pool = BlockPool()
-    let sizes = (0..<64).map { 65_536 + $0 * 20_000 }
     var blocks: [(UnsafeMutableRawPointer, Int)] = []
-    for round in 0..<5 {
-      for size in sizes {
-        blocks.append((pool.allocate(size + round * 4096), size + round * 4096))
+    for round in 0..<40 {
+      for index in 0..<16 {
+        let size = (1 << 20) + (round * 16 + index) * 50_000
+        blocks.append((pool.allocate(size), size))
         if blocks.count > 8 {
           let (block, bytes) = blocks.removeFirst()
           block.storeBytes(of: UInt8(round), toByteOffset: bytes - 1, as: UInt8.self)
           pool.deallocate(block, bytes)
         }
         let (kept, inUse, most) = pool.bytes
-        #expect(kept + inUse <= most)
+        #expect(kept <= max(most - inUse, BlockPool.slack, most / 8))
       }
     }
     for (block, bytes) in blocks { pool.deallocate(block, bytes) }
     let (kept, inUse, most) = pool.bytes
-    #expect(inUse == 0 && kept > 0 && kept <= most)
+    #expect(inUse == 0 && kept > BlockPool.slack && kept <= most)
   }
 }
