@@ -50,17 +50,23 @@ enum ThinProduct {
   /// X W^T for several weights at once: a thread that is done with its part of one goes on to the
   /// next, and none waits for the others in between.
   ///
-  /// - Parameter outputs: `[m, weight.rows]` each, without gaps.
-  /// - Returns: false, and does nothing, where this is not the fastest way for all of them.
+  /// - Parameters:
+  ///   - weights: of types that have kernels.
+  ///   - outputs: `[m, weight.rows]` each, without gaps.
   static func run(
     _ x: UnsafePointer<Float>, ldx: Int, stored weights: [StoredMatrix],
     into outputs: [UnsafeMutablePointer<Float>], m: Int
-  ) -> Bool {
-    let known = weights.compactMap { m <= mostRows(transposed: true, $0.dtype) ? Weight($0) : nil }
-    guard known.count == weights.count else { return false }
+  ) {
+    let known = weights.compactMap(Weight.init)
     for weight in known { WorkCounter.addProduct(m: m, n: weight.rows, k: weight.columns) }
     forward(x, ldx, known, into: zip(outputs, known).map { ($0, $1.rows) }, m, 1, 0)
-    return true
+  }
+
+  /// Whether `run` is the fastest way for X W^T with so many rows of X and all of these weights.
+  static func isFastest(for weights: [StoredMatrix], rows: Int) -> Bool {
+    weights.allSatisfy {
+      $0.dtype.kernelFormat != nil && rows <= mostRows(transposed: true, $0.dtype)
+    }
   }
 
   private struct Weight {

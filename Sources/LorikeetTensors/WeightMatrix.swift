@@ -68,19 +68,19 @@ public struct WeightMatrix: Sendable {
   /// `multiply` of one x with several weights; for few rows they are one pass, without a pause between.
   package static func multiply(_ x: Tensor, by weights: [WeightMatrix]) -> [Tensor] {
     let matrices = weights.compactMap(\.matrix)
-    guard matrices.count == weights.count, weights.allSatisfy({ $0.inputs == x.width }) else {
+    let rows = x.rows
+    guard matrices.count == weights.count, ThinProduct.isFastest(for: matrices, rows: rows) else {
       return weights.map { $0.multiply(x) }
     }
-    let rows = x.rows
+    precondition(weights.allSatisfy { $0.inputs == x.width }, "WeightMatrix.multiply: \(x.shape)")
     let results = weights.map { Storage(byteCount: rows * $0.outputs * 4) }
-    let isDone = withExtendedLifetime(weights) {
+    withExtendedLifetime(weights) {
       x.withPointer {
         ThinProduct.run(
           $0, ldx: x.width, stored: matrices,
           into: results.map { $0.base.assumingMemoryBound(to: Float.self) }, m: rows)
       }
     }
-    guard isDone else { return weights.map { $0.multiply(x) } }
     return zip(results, weights).map {
       Tensor(shape: [rows, $1.outputs], storage: $0, offset: 0)
     }

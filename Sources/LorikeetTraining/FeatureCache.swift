@@ -90,7 +90,7 @@ package struct FeatureCache {
       newlines.dtype == .int64, positions.dtype == .int64,
       positions.shape.count == features.shape.rows + newlines.shape.count,
       layout.dtype == .int64, layout.shape.count == 3, tiles.dtype == .int64,
-      tiles.shape.count != 1, tiles.shape.count != 2
+      Self.isUsable(tiles: tiles.integers(), rows: features.shape.rows)
     else { return nil }
     let numbers = layout.integers()
     return VisualFeatures(
@@ -98,6 +98,16 @@ package struct FeatureCache {
       positions: positions.integers(), total: numbers[0],
       grid: (numbers[1], numbers[2]),
       tiles: tiles.shape.count > 0 ? Self.tiles(tiles.integers(), numbers[0]) : nil)
+  }
+
+  /// Whether tiles are absent, or as many as their grid says with the whole picture, one behind the
+  /// other up to the last row.
+  private static func isUsable(tiles numbers: [Int], rows: Int) -> Bool {
+    guard !numbers.isEmpty else { return true }
+    guard numbers.count > 2, numbers.allSatisfy({ 0...rows ~= $0 }) else { return false }
+    let ends = numbers[2...]
+    return numbers[0] * numbers[1] + 1 == ends.count && ends.last == rows
+      && zip(ends, ends.dropFirst()).allSatisfy(<=)
   }
 
   private static func tiles(_ numbers: [Int], _ total: Int) -> VisualFeatures.Tiles {

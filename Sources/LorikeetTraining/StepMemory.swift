@@ -40,7 +40,8 @@ package struct StepMemory {
 
   /// Bytes of a step on samples of so many rows in the decoder and in the encoder.
   package func bytes(rows: Int, encoderRows: Int, batch: Int) -> Int {
-    let groups = TrainingStep.groups(Array(repeating: rows, count: batch))
+    // More samples than this only make more groups.
+    let groups = TrainingStep.groups(Array(repeating: rows, count: min(batch, 1024)))
     let most = groups.map(\.count).max() ?? 0
     return constant + most * (rows * decoderRow + encoderRows * encoderRow)
   }
@@ -56,7 +57,7 @@ package struct StepMemory {
     guard let available else { return }
     let needed = bytes(rows: rows, encoderRows: encoderRows, batch: batch)
     guard needed > available else { return }
-    let fitting = (1..<max(batch, 1)).last {
+    let fitting = (1..<max(min(batch, 1024), 1)).last {
       bytes(rows: rows, encoderRows: encoderRows, batch: $0) <= available
     }
     let row = decoderRow + (rows > 0 ? encoderRows * encoderRow / rows : 0)

@@ -112,7 +112,10 @@ public final class Trainer {
     let first = training.pictures.first()
     visualTokens = first.map { pipeline.expectedVisualTokens($0) } ?? 0
     try StepMemory(pipeline, setup, recipe, isCached: caches).require(
-      rows: training.examples.mostRows(visualTokens: visualTokens),
+      // Longer examples are refused when they come up.
+      rows: min(
+        training.examples.mostRows(visualTokens: visualTokens),
+        pipeline.model.decoder.contextLength),
       encoderRows: first.map { pipeline.encoderRows($0) } ?? 0,
       batch: recipe.perDeviceTrainBatchSize, path: source)
     validation = try part("validation", views: 1)

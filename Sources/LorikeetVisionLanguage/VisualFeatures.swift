@@ -63,9 +63,10 @@ public struct VisualFeatures {
     return tile(tiles.ends.count - 1).patches
   }
 
-  /// The tokens of one tile, as a picture of its own; traps if there are no tiles.
+  /// The tokens of one tile, as a picture of its own; a picture without tiles is its only tile. Traps
+  /// on an index out of range.
   public func tile(_ index: Int) -> VisualFeatures {
-    guard let tiles else { preconditionFailure("VisualFeatures.tile: a picture without tiles") }
+    guard let tiles else { return self }
     var part = self
     part.tiles = nil
     part.span = (index == 0 ? 0 : tiles.ends[index - 1])..<tiles.ends[index]
