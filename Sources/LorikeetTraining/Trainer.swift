@@ -8,6 +8,7 @@ internal import LorikeetImages
 internal import LorikeetMissingModality
 internal import LorikeetProjectors
 internal import LorikeetTensors
+internal import LorikeetTextDecoders
 internal import LorikeetTokenPruning
 internal import LorikeetTokenizers
 public import LorikeetVisionLanguage
