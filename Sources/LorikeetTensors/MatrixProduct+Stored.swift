@@ -47,41 +47,44 @@ package struct StoredMatrix {
 ///
 /// W is converted piece by piece, and never stands in memory as float32 whole. With
 /// `transposed` X is `[m, W.columns]` and Y `[m, W.rows]` (a layer's forward pass), without it X is
-/// `[m, W.rows]` and Y `[m, W.columns]` (the gradient of its input). Y is not read when `beta` is 0.
+/// `[m, W.rows]` and Y `[m, W.columns]` (the gradient of its input). Y is not read when `beta` is 0,
+/// nor with a `bias`, which is added to each row in its place.
 package func matrixProduct(
   _ x: UnsafePointer<Float>, ldx: Int, stored w: StoredMatrix, transposed: Bool,
-  into y: UnsafeMutablePointer<Float>, ldy: Int, m: Int, alpha: Float = 1, beta: Float = 0
+  into y: UnsafeMutablePointer<Float>, ldy: Int, m: Int, alpha: Float = 1, beta: Float = 0,
+  bias: UnsafePointer<Float>? = nil
 ) {
   let (n, k) = transposed ? (w.rows, w.columns) : (w.columns, w.rows)
-  if m <= ThinProduct.mostRows(transposed: transposed, w.dtype),
-    ThinProduct.run(
-      x, ldx: ldx, stored: w, transposed: transposed, into: y, ldy: ldy, m: m, alpha: alpha,
-      beta: beta)
-  {
-    WorkCounter.addProduct(m: m, n: n, k: k)
-    return
-  }
   if w.dtype == .float32, UInt(bitPattern: w.bytes).isMultiple(of: 4) {
     return matrixProduct(
       x, lda: ldx, transposed: false, w.bytes.assumingMemoryBound(to: Float.self), ldb: w.columns,
-      transposed: transposed, into: y, ldc: ldy, m: m, n: n, k: k, alpha: alpha, beta: beta)
+      transposed: transposed, into: y, ldc: ldy, m: m, n: n, k: k, alpha: alpha, beta: beta,
+      bias: bias)
   }
   guard m > 0, n > 0, k > 0 else {
     return matrixProduct(
       x, lda: ldx, transposed: false, x, ldb: max(n, k), transposed: transposed, into: y, ldc: ldy,
-      m: m, n: n, k: 0, alpha: alpha, beta: beta)
+      m: m, n: n, k: 0, alpha: alpha, beta: beta, bias: bias)
   }
   WorkCounter.addProduct(m: m, n: n, k: k)
+  let beta = bias == nil ? beta : 1
+  if ThinProduct.isFastest(for: [w], rows: m, transposed: transposed) {
+    setRows(of: y, ldy, 0..<m, columns: 0..<n, to: bias)
+    return ThinProduct.run(
+      x, ldx: ldx, stored: w, transposed: transposed, into: y, ldy: ldy, m: m, alpha: alpha,
+      beta: beta)
+  }
   let pool = ThreadPool.shared
   // Each task owns columns of Y, whole blocks of them.
   let unit = max(32, w.dtype.blockElements)
   let units = (n + unit - 1) / unit
   let small = Double(m) * Double(n) * Double(k) < 200e3
   let pieces = small ? 1 : min(units, pool.threads)
-  nonisolated(unsafe) let (x, y, w) = (x, y, w)
+  nonisolated(unsafe) let (x, y, w, bias) = (x, y, w, bias)
   pool.run(pieces) { piece in
     let part = ThreadPool.part(piece, of: pieces, count: units)
     let own = part.lowerBound * unit..<min(part.upperBound * unit, n)
+    setRows(of: y, ldy, 0..<m, columns: own, to: bias)
     if transposed {
       forward(x, ldx, w, rows: own, y, ldy, m, alpha, beta)
     } else {

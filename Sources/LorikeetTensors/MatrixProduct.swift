@@ -7,16 +7,19 @@ internal import COpenBLAS
 ///
 /// op(A) is `[m, k]`, op(B) `[k, n]`, C `[m, n]`; op transposes where the flag says so, so that a
 /// transposed A lies in memory as `[k, m]`. `lda`, `ldb`, `ldc` are the distances between rows in
-/// memory, counted in elements. C is not read when `beta` is 0. The same shape and number of threads
+/// memory, counted in elements. C is not read when `beta` is 0. With a `bias` of n values, which are
+/// added to each row, C is not read either, whatever `beta` is. The same shape and number of threads
 /// give the same bits.
 package func matrixProduct(
   _ a: UnsafePointer<Float>, lda: Int, transposed transposeA: Bool,
   _ b: UnsafePointer<Float>, ldb: Int, transposed transposeB: Bool,
   into c: UnsafeMutablePointer<Float>, ldc: Int, m: Int, n: Int, k: Int,
-  alpha: Float = 1, beta: Float = 0
+  alpha: Float = 1, beta: Float = 0, bias: UnsafePointer<Float>? = nil
 ) {
   WorkCounter.addProduct(m: m, n: n, k: k)
+  let beta = bias == nil ? beta : 1
   if !transposeA, m <= ThinProduct.mostRows(transposed: transposeB, .float32) {
+    setRows(of: c, ldc, 0..<m, columns: 0..<n, to: bias)
     ThinProduct.run(
       a, lda: lda, b, ldb: ldb, transposed: transposeB, into: c, ldc: ldc, m: m, n: n, k: k,
       alpha: alpha, beta: beta)
@@ -24,13 +27,15 @@ package func matrixProduct(
   }
   let grid = ProductGrid(m: m, n: n, k: k, threads: ThreadPool.shared.threads)
   guard grid.count > 1 else {
+    setRows(of: c, ldc, 0..<m, columns: 0..<n, to: bias)
     return serialMatrixProduct(
       a, lda: lda, transposed: transposeA, b, ldb: ldb, transposed: transposeB, into: c, ldc: ldc,
       m: m, n: n, k: k, alpha: alpha, beta: beta)
   }
-  nonisolated(unsafe) let (a, b, c) = (a, b, c)
+  nonisolated(unsafe) let (a, b, c, bias) = (a, b, c, bias)
   ThreadPool.shared.run(grid.count) { index in
     let (rows, columns) = grid.tile(index)
+    setRows(of: c, ldc, rows, columns: columns, to: bias)
     serialMatrixProduct(
       a + rows.lowerBound * (transposeA ? 1 : lda), lda: lda, transposed: transposeA,
       b + columns.lowerBound * (transposeB ? ldb : 1), ldb: ldb, transposed: transposeB,
@@ -58,6 +63,19 @@ package func serialMatrixProduct(
   } else {
     lk_sgemm(
       transposeA ? 1 : 0, transposeB ? 1 : 0, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, nil)
+  }
+}
+
+/// Fills a tile of C with the bias that its product is added to, while the tile is about to be in the
+/// cache anyway; does nothing without one.
+func setRows(
+  of c: UnsafeMutablePointer<Float>, _ ldc: Int, _ rows: Range<Int>, columns: Range<Int>,
+  to bias: UnsafePointer<Float>?
+) {
+  guard let bias else { return }
+  for row in rows {
+    (c + row * ldc + columns.lowerBound).update(
+      from: bias + columns.lowerBound, count: columns.count)
   }
 }
 

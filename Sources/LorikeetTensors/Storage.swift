@@ -103,6 +103,13 @@ private final class MappedFile {
   }
 
   deinit {
-    if byteCount > 0 { munmap(base, byteCount) } else { base.deallocate() }
+    guard byteCount > 0 else { return base.deallocate() }
+    // Giving back a hundred thousand pages takes some time, which threads can share.
+    let page = 1 << 21
+    nonisolated(unsafe) let base = base
+    parallelRows(byteCount / page, grain: 16) {
+      madvise(base + $0.lowerBound * page, $0.count * page, MADV_DONTNEED)
+    }
+    munmap(base, byteCount)
   }
 }

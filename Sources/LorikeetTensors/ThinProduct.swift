@@ -17,20 +17,17 @@ enum ThinProduct {
     }
   }
 
-  /// `matrixProduct` with a stored W.
-  ///
-  /// - Returns: false, and does nothing, for a type that has no kernel.
+  /// `matrixProduct` with a stored W of a type that has a kernel.
   static func run(
     _ x: UnsafePointer<Float>, ldx: Int, stored w: StoredMatrix, transposed: Bool,
     into y: UnsafeMutablePointer<Float>, ldy: Int, m: Int, alpha: Float, beta: Float
-  ) -> Bool {
-    guard let weight = Weight(w) else { return false }
+  ) {
+    guard let weight = Weight(w) else { return }
     if transposed {
       forward(x, ldx, [weight], into: [(y, ldy)], m, alpha, beta)
     } else {
       backward(x, ldx, weight, into: (y, ldy), m, alpha, beta)
     }
-    return true
   }
 
   /// `matrixProduct` with a float32 B in the place of the weight.
@@ -52,20 +49,20 @@ enum ThinProduct {
   ///
   /// - Parameters:
   ///   - weights: of types that have kernels.
-  ///   - outputs: `[m, weight.rows]` each, without gaps.
+  ///   - outputs: `[m, weight.rows]` each, without gaps; what they hold is multiplied by `beta`.
   static func run(
     _ x: UnsafePointer<Float>, ldx: Int, stored weights: [StoredMatrix],
-    into outputs: [UnsafeMutablePointer<Float>], m: Int
+    into outputs: [UnsafeMutablePointer<Float>], m: Int, beta: Float
   ) {
     let known = weights.compactMap(Weight.init)
     for weight in known { WorkCounter.addProduct(m: m, n: weight.rows, k: weight.columns) }
-    forward(x, ldx, known, into: zip(outputs, known).map { ($0, $1.rows) }, m, 1, 0)
+    forward(x, ldx, known, into: zip(outputs, known).map { ($0, $1.rows) }, m, 1, beta)
   }
 
-  /// Whether `run` is the fastest way for X W^T with so many rows of X and all of these weights.
-  static func isFastest(for weights: [StoredMatrix], rows: Int) -> Bool {
+  /// Whether `run` is the fastest way for so many rows of X and all of these weights.
+  static func isFastest(for weights: [StoredMatrix], rows: Int, transposed: Bool) -> Bool {
     weights.allSatisfy {
-      $0.dtype.kernelFormat != nil && rows <= mostRows(transposed: true, $0.dtype)
+      $0.dtype.kernelFormat != nil && rows <= mostRows(transposed: transposed, $0.dtype)
     }
   }
 

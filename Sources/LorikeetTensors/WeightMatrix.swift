@@ -56,34 +56,41 @@ public struct WeightMatrix: Sendable {
     }
   }
 
-  /// x W^T: `[rows, in]` to `[rows, out]`.
-  package func multiply(_ x: Tensor) -> Tensor {
-    precondition(x.width == inputs, "WeightMatrix.multiply: \(x.shape) by \(shape)^T")
-    switch content {
-    case .dense(let weight): return Kernels.product(x, weight, transposeB: true)
-    case .stored(let stored): return product(x, stored, transposed: true, width: outputs)
-    }
+  /// x W^T, with the bias added to each row: `[rows, in]` to `[rows, out]`.
+  package func multiply(_ x: Tensor, bias: Tensor? = nil) -> Tensor {
+    precondition(
+      x.width == inputs && (bias ?? x).count == (bias == nil ? x.count : outputs),
+      "WeightMatrix.multiply: \(x.shape) by \(shape)^T")
+    var y = Tensor(uninitialized: [x.rows, outputs])
+    y.withMutablePointer { multiply(x, transposed: true, into: $0, beta: 0, bias: bias) }
+    return y
   }
 
   /// `multiply` of one x with several weights; for few rows they are one pass, without a pause between.
-  package static func multiply(_ x: Tensor, by weights: [WeightMatrix]) -> [Tensor] {
-    let matrices = weights.compactMap(\.matrix)
+  package static func multiply(
+    _ x: Tensor, by layers: [(weight: WeightMatrix, bias: Tensor?)]
+  ) -> [Tensor] {
+    let matrices = layers.compactMap(\.weight.matrix)
     let rows = x.rows
-    guard matrices.count == weights.count, ThinProduct.isFastest(for: matrices, rows: rows) else {
-      return weights.map { $0.multiply(x) }
+    guard matrices.count == layers.count,
+      ThinProduct.isFastest(for: matrices, rows: rows, transposed: true)
+    else { return layers.map { $0.weight.multiply(x, bias: $0.bias) } }
+    let hasBias = layers.contains { $0.bias != nil }
+    let results = layers.map { layer in
+      precondition(layer.weight.inputs == x.width, "WeightMatrix.multiply: \(x.shape)")
+      var y = Tensor(uninitialized: [rows, layer.weight.outputs])
+      if hasBias { Kernels.setRows(of: &y, to: layer.bias) }
+      return y
     }
-    precondition(weights.allSatisfy { $0.inputs == x.width }, "WeightMatrix.multiply: \(x.shape)")
-    let results = weights.map { Storage(byteCount: rows * $0.outputs * 4) }
-    withExtendedLifetime(weights) {
+    withExtendedLifetime((layers, results)) {
       x.withPointer {
         ThinProduct.run(
           $0, ldx: x.width, stored: matrices,
-          into: results.map { $0.base.assumingMemoryBound(to: Float.self) }, m: rows)
+          into: results.map { $0.storage.base.assumingMemoryBound(to: Float.self) }, m: rows,
+          beta: hasBias ? 1 : 0)
       }
     }
-    return zip(results, weights).map {
-      Tensor(shape: [rows, $1.outputs], storage: $0, offset: 0)
-    }
+    return results
   }
 
   /// The matrix where it lies, which holds as long as `self` does; nil if its rows end inside blocks.
@@ -102,58 +109,33 @@ public struct WeightMatrix: Sendable {
 
   /// g W: `[rows, out]` to `[rows, in]`.
   package func multiplyTransposed(_ g: Tensor) -> Tensor {
-    precondition(g.width == outputs, "WeightMatrix.multiplyTransposed: \(g.shape) by \(shape)")
-    switch content {
-    case .dense(let weight): return Kernels.product(g, weight)
-    case .stored(let stored): return product(g, stored, transposed: false, width: inputs)
-    }
+    var y = Tensor(uninitialized: [g.rows, inputs])
+    y.withMutablePointer { multiplyTransposed(g, into: $0, beta: 0) }
+    return y
   }
 
   /// y = g W + beta y: `[rows, out]` to `[rows, in]`.
   package func multiplyTransposed(_ g: Tensor, into y: UnsafeMutablePointer<Float>, beta: Float) {
     precondition(g.width == outputs, "WeightMatrix.multiplyTransposed: \(g.shape) by \(shape)")
-    if case .stored(let stored) = content, stored.dtype.byteCount(elements: inputs) != nil {
-      stored.withBytes { bytes in
-        guard let base = bytes.baseAddress else { return }
-        let matrix = StoredMatrix(base, stored.dtype, rows: outputs, columns: inputs)
-        g.withPointer {
-          matrixProduct(
-            $0, ldx: outputs, stored: matrix, transposed: false, into: y, ldy: inputs, m: g.rows,
-            beta: beta)
-        }
-      }
-    } else {
-      tensor.withPointer { weight in
-        g.withPointer {
-          matrixProduct(
-            $0, lda: outputs, transposed: false, weight, ldb: inputs, transposed: false, into: y,
-            ldc: inputs, m: g.rows, n: inputs, k: outputs, beta: beta)
-        }
-      }
-    }
+    multiply(g, transposed: false, into: y, beta: beta, bias: nil)
   }
 
-  private func product(
-    _ x: Tensor, _ stored: StoredTensor, transposed: Bool, width: Int
-  ) -> Tensor {
-    guard stored.dtype.byteCount(elements: inputs) != nil else {
+  private func multiply(
+    _ x: Tensor, transposed: Bool, into y: UnsafeMutablePointer<Float>, beta: Float, bias: Tensor?
+  ) {
+    guard let matrix else {
       // Rows that end inside a block cannot be taken one by one.
-      return Kernels.product(x, stored.tensor(), transposeB: transposed)
+      return WeightMatrix(tensor).multiply(
+        x, transposed: transposed, into: y, beta: beta, bias: bias)
     }
-    let rows = x.rows
-    var y = Tensor(uninitialized: [rows, width])
-    stored.withBytes { bytes in
-      guard let base = bytes.baseAddress else { return }
-      let matrix = StoredMatrix(base, stored.dtype, rows: outputs, columns: inputs)
-      y.withMutablePointer { y in
-        x.withPointer { x in
-          matrixProduct(
-            x, ldx: transposed ? inputs : outputs, stored: matrix, transposed: transposed, into: y,
-            ldy: width, m: rows)
-        }
+    withExtendedLifetime((self, bias)) {
+      x.withPointer {
+        matrixProduct(
+          $0, ldx: x.width, stored: matrix, transposed: transposed, into: y,
+          ldy: transposed ? outputs : inputs, m: x.rows, beta: beta,
+          bias: bias?.withPointer { $0 })
       }
     }
-    return y
   }
 
   /// The rows with the given indices, as an embedding looks them up. Traps on an index out of range.

@@ -2,8 +2,8 @@
 
 /// What the split patterns ask about a Unicode scalar.
 ///
-/// Answers come from Unicode's general categories, those of the Basic Multilingual Plane through a
-/// table that is filled at first use. Characters younger than Unicode 16, which the reference
+/// Answers come from Unicode's general categories, those of the Basic Multilingual Plane through
+/// tables that are filled at first use. Characters younger than Unicode 16, which the reference
 /// library does not know, are in no class; for punctuation its tables are those of Unicode 8.
 struct CharacterClass: OptionSet, Sendable {
   let rawValue: UInt8
@@ -23,10 +23,13 @@ struct CharacterClass: OptionSet, Sendable {
 
   @inline(__always)
   static func of(_ scalar: UInt32) -> CharacterClass {
+    if scalar < 0x80 { return CharacterClass(rawValue: ascii[Int(scalar)]) }
     if scalar < 0x10000 { return CharacterClass(rawValue: basicPlane[Int(scalar)]) }
     return compute(scalar)
   }
 
+  /// By itself, because most texts need no more and the whole plane takes milliseconds.
+  private static let ascii: [UInt8] = (0..<0x80).map { compute(UInt32($0)).rawValue }
   private static let basicPlane: [UInt8] = (0..<0x10000).map { compute(UInt32($0)).rawValue }
 
   private static func compute(_ value: UInt32) -> CharacterClass {

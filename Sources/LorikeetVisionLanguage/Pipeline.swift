@@ -44,9 +44,11 @@ public final class Pipeline {
     model directory: String, adapters selection: AdapterSelection?, baseType: BaseType? = nil,
     strict: Bool = true
   ) throws {
+    // Reading a vocabulary takes about as long as looking at the weights.
+    let reading = BackgroundWork { try Processor(directory: directory) }
     model = try ModelDirectory(directory).loadLanguageModel(strict: strict)
     if let baseType { model.storeWeights(as: baseType) }
-    processor = try Processor(directory: directory)
+    processor = try reading.value()
     processor.layout = model.layout
     processor.imageToken = model.vision?.imageToken
     model.endTokens.formUnion(try Self.endTokens(directory, processor.tokenizer))

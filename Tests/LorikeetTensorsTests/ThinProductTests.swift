@@ -114,7 +114,7 @@ import Testing
           dtype: dtype, shape: [rows, columns],
           storage: bytes.withUnsafeBytes { Storage(copying: $0) }, bytes: 0..<bytes.count))
     }
-    let together = WeightMatrix.multiply(x, by: weights)
+    let together = WeightMatrix.multiply(x, by: weights.map { ($0, nil) })
     #expect(together.map(\.shape) == weights.map { [m, $0.outputs] })
     for (found, weight) in zip(together, weights) {
       #expect(found.values == weight.multiply(x).values)

@@ -14,7 +14,8 @@ extension Tape {
     let matrix = weight.matrix
     precondition(
       x.value.width == matrix.inputs, "linear \(weight.name): \(x.shape) by \(weight.shape)^T")
-    return linear(x, weight, matrix, bias: bias, product: matrix.multiply(x.value))
+    let value = matrix.multiply(x.value, bias: bias?.variable.value)
+    return linear(x, weight, matrix, bias: bias, value: value)
   }
 
   /// `linear` of one x with several layers.
@@ -27,21 +28,20 @@ extension Tape {
         x.value.width == matrix.inputs,
         "linear \(layer.weight.name): \(x.shape) by \(layer.weight.shape)^T")
     }
-    let products = WeightMatrix.multiply(x.value, by: matrices)
+    let values = WeightMatrix.multiply(
+      x.value, by: layers.indices.map { (matrices[$0], layers[$0].bias?.variable.value) })
     return layers.indices.map {
-      linear(x, layers[$0].weight, matrices[$0], bias: layers[$0].bias, product: products[$0])
+      linear(x, layers[$0].weight, matrices[$0], bias: layers[$0].bias, value: values[$0])
     }
   }
 
   private func linear(
-    _ x: Variable, _ weight: Parameter, _ matrix: WeightMatrix, bias: Parameter?, product: Tensor
+    _ x: Variable, _ weight: Parameter, _ matrix: WeightMatrix, bias: Parameter?, value: Tensor
   ) -> Variable {
-    var y = product
-    if let bias { Kernels.addBias(bias.variable.value, to: &y) }
     let weightVariable = weight.isTrainable ? weight.variable : nil
     let biasVariable = bias?.isTrainable == true ? bias?.variable : nil
     let input = weightVariable == nil ? nil : x.value
-    return output(y, from: [x, weightVariable, biasVariable], function: "linear") { g in
+    return output(value, from: [x, weightVariable, biasVariable], function: "linear") { g in
       // y = x W^T + b: dx = g W, dW = g^T x, db = sum of rows of g
       if x.requiresGradient {
         x.updateGradient(whole: true) { dx, isFresh in
@@ -63,8 +63,7 @@ extension Tape {
     let kernel = weight.variable
     let outputs = weight.shape[0]
     let flat = kernel.value.reshaped([outputs, weight.shape.count / max(outputs, 1)])
-    var y = Kernels.product(patches, flat, transposeB: true)
-    if let bias { Kernels.addBias(bias.variable.value, to: &y) }
+    let y = WeightMatrix(flat).multiply(patches, bias: bias?.variable.value)
     let biasVariable = bias?.variable
     return output(y, from: [kernel, biasVariable]) { g in
       if kernel.requiresGradient {

@@ -136,6 +136,18 @@ extension Kernels {
     }
   }
 
+  /// y[r] = bias for every row; zeros without one.
+  static func setRows(of y: inout Tensor, to bias: Tensor?) {
+    let (rows, width) = (y.rows, y.width)
+    precondition((bias?.count ?? width) == width, "setRows: \(y.shape)")
+    y.withMutablePointer { y in
+      guard let bias else { return y.update(repeating: 0, count: rows * width) }
+      bias.withPointer {
+        LorikeetTensors.setRows(of: y, width, 0..<rows, columns: 0..<width, to: $0)
+      }
+    }
+  }
+
   /// The sum of the rows, `[width]`.
   package static func sumOfRows(_ x: Tensor) -> Tensor {
     var sum = Tensor(repeating: 0, [x.width])
