@@ -13,9 +13,12 @@
 #define LK_NC 384
 // Room for the packed panel of the broadcast-side operand: up to 16 rows of LK_KC floats.
 #define LK_PANEL (16 * (LK_KC + 16))
+// The number of panels of the broadcast-side operand that meet a panel of the other one together
+// when that has just been packed.
+#define LK_FIRST 2
 // Room for one tile of the result, up to 16 rows of 64 columns.
 #define LK_TILE (16 * 64)
-#define LK_WORKSPACE_FLOATS (LK_KC * LK_NC + LK_PANEL + LK_TILE)
+#define LK_WORKSPACE_FLOATS (LK_KC * LK_NC + LK_FIRST * LK_PANEL + LK_TILE)
 
 #define LK_INLINE static inline __attribute__((always_inline))
 

@@ -17,14 +17,21 @@ typedef struct {
   ptrdiff_t rows, columns;  // strides
 } view;
 
+// What will be needed soon: step q of a tile asks for the cache line at + (q % 16) step + (q / 16) leap.
+typedef struct {
+  const float *at;
+  ptrdiff_t step, leap;
+} upcoming;
+
 // MARK: tiles
 
 // acc[i][j] = sum over p of P[i, p] V[p, j]; C = alpha acc + beta C.
 LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const float *p,
                                 ptrdiff_t row, ptrdiff_t step, const float *v, ptrdiff_t ldv,
                                 float alpha, float beta, float *c, ptrdiff_t ldc,
-                                const float *ahead, ptrdiff_t ahead_row) {
+                                const upcoming *soon) {
   vec acc[MR][NV];
+  const upcoming ahead = *soon;
   const float *base[(MR + 2) / 3];
 #pragma clang loop unroll(full)
   for (int i = 0; i < mr; i++) {
@@ -37,7 +44,7 @@ LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const f
   }
 #pragma clang loop unroll_count(2)
   for (ptrdiff_t q = 0; q < k; q++) {
-    __builtin_prefetch(ahead + (q & 15) * ahead_row + (q & -16), 0, 2);
+    __builtin_prefetch(ahead.at + (q & 15) * ahead.step + (q >> 4) * ahead.leap, 0, 2);
     vec right[NV];
 #pragma clang loop unroll(full)
     for (int j = 0; j < nv; j++) right[j] = v_load(v + j * VLEN);
@@ -69,14 +76,13 @@ LK_INLINE TARGET void tile_body(const int mr, const int nv, ptrdiff_t k, const f
 
 typedef void tile_function(ptrdiff_t k, const float *p, ptrdiff_t row, ptrdiff_t step,
                            const float *v, ptrdiff_t ldv, float alpha, float beta, float *c,
-                           ptrdiff_t ldc, const float *ahead, ptrdiff_t ahead_row);
+                           ptrdiff_t ldc, const upcoming *soon);
 
 #define TILE(mr, nv)                                                                               \
   static TARGET void tile_##mr##_##nv(ptrdiff_t k, const float *p, ptrdiff_t row, ptrdiff_t step,  \
                                       const float *v, ptrdiff_t ldv, float alpha, float beta,      \
-                                      float *c, ptrdiff_t ldc, const float *ahead,                 \
-                                      ptrdiff_t ahead_row) {                                       \
-    tile_body(mr, nv, k, p, row, step, v, ldv, alpha, beta, c, ldc, ahead, ahead_row);             \
+                                      float *c, ptrdiff_t ldc, const upcoming *soon) {             \
+    tile_body(mr, nv, k, p, row, step, v, ldv, alpha, beta, c, ldc, soon);                         \
   }
 #if NV == 2
 #define TILES(mr) TILE(mr, 1) TILE(mr, 2)
@@ -250,9 +256,13 @@ static TARGET view pack_rows(view p, ptrdiff_t rows, ptrdiff_t k, float *out) {
 // MARK: the blocked product
 
 // C [m, n] = alpha P V + beta C, or its transpose.
+//
+// V's columns, where they lie one after the other, are copied panel by panel, each just before the first
+// panels of P meet it. Their tiles ask for the panel of V after it, so that a weight comes from memory
+// while the processor computes.
 static TARGET void blocked(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, view p, view v,
                            float beta, float *c, ptrdiff_t ldc, int transposed, float *workspace) {
-  float *tile = workspace, *panel = tile + LK_TILE, *block = panel + LK_PANEL;
+  float *tile = workspace, *panels = tile + LK_TILE, *block = panels + LK_FIRST * LK_PANEL;
   ptrdiff_t pieces = (k + LK_KC - 1) / LK_KC;
   ptrdiff_t depth = ((k + pieces - 1) / pieces + 15) / 16 * 16;
   ptrdiff_t row_panels = (m + MR - 1) / MR;
@@ -260,7 +270,8 @@ static TARGET void blocked(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, v
   // Rows that lie a multiple of 1 KiB apart compete for the same sets of the cache.
   int crowded = p.rows == 1 ? p.columns > 64 : p.rows % 256 == 0;
   // A copy of V is worth it only if enough panels of P meet it.
-  int in_place = v.columns == 1 && row_panels <= (v.rows % 256 == 0 ? 2 : 10);
+  int by_panel = v.columns != 1;
+  int in_place = !by_panel && row_panels <= (v.rows % 256 == 0 ? 2 : 10);
 
   for (ptrdiff_t n0 = 0; n0 < n; n0 += BLOCK_COLUMNS) {
     ptrdiff_t columns = n - n0 < BLOCK_COLUMNS ? n - n0 : BLOCK_COLUMNS;
@@ -268,37 +279,54 @@ static TARGET void blocked(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, v
     for (ptrdiff_t k0 = 0; k0 < k; k0 += depth) {
       ptrdiff_t kc = k - k0 < depth ? k - k0 : depth;
       float keep = k0 == 0 ? beta : 1;
-      view source = {v.at + k0 * v.rows + n0 * v.columns, v.rows, v.columns};
-      view rest = {source.at + whole * v.columns, v.rows, v.columns};
-      if (v.columns == 1) {
+      const float *source = v.at + k0 * v.rows + n0 * v.columns;
+      // Where the next block starts, if there is one.
+      const float *after = k0 + depth < k            ? source + depth * v.rows
+                           : n0 + BLOCK_COLUMNS < n ? v.at + (n0 + BLOCK_COLUMNS) * v.columns
+                                                     : NULL;
+      if (!by_panel) {
+        view rest = {source + whole, v.rows, 1};
         pack_contiguous(rest, kc, columns - whole, block);
-      } else {
-        pack_transposed(rest, kc, columns, block);
       }
-      for (ptrdiff_t m0 = 0; m0 < m; m0 += height) {
-        ptrdiff_t rows = m - m0 < height ? m - m0 : height;
-        view left = {p.at + m0 * p.rows + k0 * p.columns, p.rows, p.columns};
-        if (crowded && columns > 2 * NR) left = pack_rows(left, rows, kc, panel);
-        // The first pass over this panel of P asks for the next one, where that lies row by row.
-        const float *ahead = p.rows > 1 ? p.at + (m0 + height) * p.rows + k0 : left.at;
-        ptrdiff_t ahead_row = p.rows > 1 ? p.rows : 0;
-        for (ptrdiff_t j = 0; j < columns; j += NR) {
-          if (j > 0) ahead = left.at, ahead_row = 0;
-          ptrdiff_t width = columns - j < NR ? columns - j : NR;
-          const float *right = j < whole ? source.at + j : block + (j - whole) * kc;
-          ptrdiff_t ldv = j < whole ? v.rows : NR;
-          tile_function *run = tiles[rows - 1][(width - 1) / VLEN];
-          if (!transposed && width % VLEN == 0) {
-            run(kc, left.at, left.rows, left.columns, right, ldv, alpha, keep,
-                c + m0 * ldc + n0 + j, ldc, ahead, ahead_row);
-            continue;
+      for (ptrdiff_t m0 = 0, group; m0 < m; m0 += group * height) {
+        group = m0 == 0 && by_panel ? LK_FIRST : 1;
+        view left[LK_FIRST];
+        for (int i = 0; i < group && m0 + i * height < m; i++) {
+          ptrdiff_t row = m0 + i * height, rows = m - row < height ? m - row : height;
+          left[i] = (view){p.at + row * p.rows + k0 * p.columns, p.rows, p.columns};
+          if (crowded && columns > 2 * NR) {
+            left[i] = pack_rows(left[i], rows, kc, panels + i * LK_PANEL);
           }
-          run(kc, left.at, left.rows, left.columns, right, ldv, 1, 0, tile, NR, ahead,
-              ahead_row);
-          if (transposed) {
-            merge_transposed(tile, rows, width, alpha, keep, c + (n0 + j) * ldc + m0, ldc);
-          } else {
-            merge_tile(tile, rows, width, alpha, keep, c + m0 * ldc + n0 + j, ldc);
+        }
+        for (ptrdiff_t j = 0; j < columns; j += NR) {
+          ptrdiff_t width = columns - j < NR ? columns - j : NR, ldv = j < whole ? v.rows : NR;
+          float *copy = block + (j - whole) * kc;
+          if (m0 == 0 && by_panel) {
+            view panel = {source + j * v.columns, 1, v.columns};
+            pack_transposed(panel, kc, width, copy);
+          }
+          const float *right = j < whole ? source + j : copy;
+          for (int i = 0; i < group && m0 + i * height < m; i++) {
+            ptrdiff_t row = m0 + i * height, rows = m - row < height ? m - row : height;
+            upcoming soon = {left[i].at, 0, 0};
+            const float *next = j + NR < columns ? source + (j + NR) * v.columns : after;
+            if (m0 == 0 && by_panel && !transposed && i < (NR + 15) / 16) {
+              if (next != NULL) soon = (upcoming){next + 16 * i * v.columns, v.columns, 16};
+            } else if (j == 0 && p.rows > 1) {
+              soon = (upcoming){p.at + (row + height) * p.rows + k0, p.rows, 16};
+            }
+            tile_function *run = tiles[rows - 1][(width - 1) / VLEN];
+            if (!transposed && width % VLEN == 0) {
+              run(kc, left[i].at, left[i].rows, left[i].columns, right, ldv, alpha, keep,
+                  c + row * ldc + n0 + j, ldc, &soon);
+              continue;
+            }
+            run(kc, left[i].at, left[i].rows, left[i].columns, right, ldv, 1, 0, tile, NR, &soon);
+            if (transposed) {
+              merge_transposed(tile, rows, width, alpha, keep, c + (n0 + j) * ldc + row, ldc);
+            } else {
+              merge_tile(tile, rows, width, alpha, keep, c + row * ldc + n0 + j, ldc);
+            }
           }
         }
       }
