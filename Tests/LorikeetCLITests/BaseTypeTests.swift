@@ -107,6 +107,34 @@ import Testing
       let bad = try Command.run(
         ["convert", "--model", Self.embedded, "--dtype", "int3", "--output", directory + "/x"])
       #expect(bad.status == 2)
+      // What is in the way stays.
+      let file = directory + "/file"
+      try Data("mine".utf8).write(to: URL(filePath: file))
+      let kept = try Command.run(
+        "convert", "--model", Self.embedded, "--dtype", "float32", "--output", file)
+      #expect(kept.status == 1 && kept.errors == "error: \(file): exists and is not a directory\n")
+      #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+      try FileManager.default.createSymbolicLink(
+        atPath: directory + "/link", withDestinationPath: "nowhere")
+      try expectFailure(
+        [
+          "convert", "--model", Self.embedded, "--dtype", "float32", "--output",
+          directory + "/link",
+        ],
+        naming: directory + "/link:", "is not a directory")
+      try expectFailure(
+        ["convert", "--model", Self.embedded, "--dtype", "float32", "--output", file + "/x"],
+        naming: file + "/x:", "Not a directory")
+      try expectFailure(
+        ["convert", "--model", Self.embedded, "--dtype", "float32", "--output", ""],
+        naming: "\"\"", "name of a directory")
+      try expectFailure(
+        ["caption", "--model", file, TinyPictures.path("car-18")], naming: file, "is a file")
+      let shards = try Command.run(
+        "convert", "--model", Self.embedded, "--dtype", "float32", "--output",
+        directory + "/x.gguf",
+        "--max-shard-size", "1KB")
+      #expect(shards.status == 2 && shards.errors.contains("for directories"))
       let size = try Command.run(
         [
           "convert", "--model", Self.embedded, "--dtype", "float32", "--output", directory + "/x",
