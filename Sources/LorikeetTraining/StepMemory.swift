@@ -48,30 +48,44 @@ package struct StepMemory {
 
   /// - Parameters:
   ///   - rows: of the longest sample in the decoder.
+  ///   - features: how many pictures' features will be kept in memory, and the bytes of each.
   ///   - available: bytes; nil where they are not known.
   /// - Throws: `TrainingError.recipe` if a step needs more memory than there is, with the batch that
-  ///   would fit.
+  ///   would fit, or the features alone do.
   package func require(
-    rows: Int, encoderRows: Int, batch: Int, path: String, available: Int? = Memory.available
+    rows: Int, encoderRows: Int, batch: Int, features: (count: Int, bytes: Int) = (0, 0),
+    path: String, available: Int? = Memory.available
   ) throws {
-    guard let available else { return }
+    guard var available else { return }
+    let kept = features.count * features.bytes
+    guard kept < available else {
+      throw TrainingError.recipe(
+        path: path,
+        reason: "feature_cache: the features of \(features.count) pictures need about "
+          + "\(Memory.gibibytes(kept)), and \(Memory.gibibytes(available)) are available; those of "
+          + "\(available / max(features.bytes, 1)) would fit (set feature_cache: disk)")
+    }
+    available -= kept
     let needed = bytes(rows: rows, encoderRows: encoderRows, batch: batch)
     guard needed > available else { return }
     let fitting = (1..<max(min(batch, 1024), 1)).last {
       bytes(rows: rows, encoderRows: encoderRows, batch: $0) <= available
+    }
+    guard constant <= available else {
+      throw TrainingError.recipe(
+        path: path,
+        reason:
+          "the gradients and moments of what trains need about \(Memory.gibibytes(constant)), "
+          + "and \(Memory.gibibytes(available)) are available; train less (a smaller r, fewer "
+          + "target_modules)")
     }
     let row = decoderRow + (rows > 0 ? encoderRows * encoderRow / rows : 0)
     let most = max(0, available - constant) / max(row, 1)
     throw TrainingError.recipe(
       path: path,
       reason: "per_device_train_batch_size: a step on samples of up to \(rows) tokens needs about "
-        + "\(Self.gibibytes(needed)), and \(Self.gibibytes(available)) are available; "
+        + "\(Memory.gibibytes(needed)), and \(Memory.gibibytes(available)) are available; "
         + (fitting.map { "a batch of \($0) would fit" }
           ?? "samples of \(most) tokens would fit (prune, or set gradient_checkpointing: true)"))
-  }
-
-  private static func gibibytes(_ bytes: Int) -> String {
-    let tenths = (bytes * 10 + 1 << 29) >> 30
-    return "\(tenths / 10).\(tenths % 10) GiB"
   }
 }

@@ -45,6 +45,26 @@ import Testing
     #expect(try #require(refusal(half)).contains("samples of 50 tokens would fit"))
   }
 
+  @Test func whatIsTooMuchByItselfIsNamed() throws {
+    let memory = try memory()
+    func refusal(_ available: Int, features: (count: Int, bytes: Int) = (0, 0)) -> String? {
+      do {
+        try memory.require(
+          rows: 1, encoderRows: 0, batch: 1, features: features, path: "model",
+          available: available)
+        return nil
+      } catch { return "\(error)" }
+    }
+    let step = memory.bytes(rows: 1, encoderRows: 0, batch: 1)
+    #expect(refusal(step + 1 << 20) == nil)
+    #expect(try #require(refusal(memory.constant - 1)).contains("gradients and moments"))
+    let features = try #require(refusal(step + 1 << 20, features: (1000, 1 << 20)))
+    #expect(features.contains("features of 1000 pictures"), "\(features)")
+    #expect(features.contains("those of \((step + 1 << 20) >> 20) would fit"), "\(features)")
+    // Features that fit leave less for the step.
+    #expect(refusal(step + 1 << 20, features: (3, 1 << 19)) != nil)
+  }
+
   /// Far more rows than any machine has room for.
   @Test func theSystemIsAsked() throws {
     #expect(throws: TrainingError.self) {

@@ -74,7 +74,8 @@ struct Finetune: WorkingCommand {
     let run = RunDirectory(recipe.output)
     let trainer = try Trainer(
       recipe, pipeline, setup, data: dataset, source: source,
-      cache: RegistryHome.standard.features, run: run, resume: resume, report: note)
+      cache: RegistryHome.standard.features, run: run, resume: resume, report: note,
+      output: common.quiet ? .silent : .standardError)
     Self.stopOnInterrupt()
     let summary = try trainer.train()
     note("\(summary.ending.rawValue) (step \(summary.state.step))")
