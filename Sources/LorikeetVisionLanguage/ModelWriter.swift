@@ -65,6 +65,8 @@ public enum DirectoryWriter {
     let staging =
       url.deletingLastPathComponent().path + "/." + url.lastPathComponent
       + ".\(ProcessInfo.processInfo.processIdentifier).partial"
+    UnfinishedFiles.enter(staging)
+    defer { UnfinishedFiles.leave(staging) }
     do {
       do {
         try manager.createDirectory(atPath: staging, withIntermediateDirectories: true)

@@ -93,10 +93,5 @@ struct Finetune: WorkingCommand {
   /// Lets Ctrl-C end the training after the present step.
   private static func stopOnInterrupt() {
     signal(SIGINT) { _ in Trainer.isStopRequested.store(true, ordering: .relaxed) }
-    // A parent that starts processes from a worker thread hands its blocked signals down.
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGINT)
-    sigprocmask(SIG_UNBLOCK, &signals, nil)
   }
 }
