@@ -56,6 +56,21 @@ import Testing
       #expect(full.status == 1 && full.errorLines.count == 1)
       #expect(full.errors.contains("base_dtype q4_1 cannot be trained"), "\(full.errors)")
       #expect(!FileManager.default.fileExists(atPath: directory + "/full"))
+      // A model that is stored in blocks is told from the start too.
+      let nf4 = directory + "/nf4"
+      let converted = try Command.run(
+        "convert", "--model", Self.embedded, "--dtype", "nf4", "--output", nf4)
+      #expect(converted.status == 0, "\(converted.errors)")
+      let whole = ["finetune", "--model", nf4, "--data", setup.data, "--set", "max_steps=1"]
+      try expectFailure(
+        whole + [
+          "--output", directory + "/full", "--set", "encoder.train=full", "--set",
+          "decoder.train=frozen",
+        ],
+        naming: "train: full", "is NF4")
+      #expect(!FileManager.default.fileExists(atPath: directory + "/full"))
+      let lora = try Command.run(whole + ["--output", directory + "/lora"])
+      #expect(lora.status == 0, "\(lora.errors)")
       let unknown = try Command.run(
         ["finetune", "--set", "base_dtype=int3", "--output", directory + "/x"])
       #expect(unknown.status == 1 && unknown.errors.contains("base_dtype"), "\(unknown.errors)")
