@@ -56,10 +56,10 @@ public enum Memory {
     return max(0, limit - used)
   }
 
-  /// A number of bytes in words: `1.5 GiB`.
+  /// A number of bytes in words: `1.50 GiB`.
   package static func gibibytes(_ bytes: Int) -> String {
-    let tenths = (Double(bytes) / 0x1p30 * 10).rounded() / 10
-    return "\(tenths) GiB"
+    let gibibytes = Double(bytes) / 0x1p30
+    return String(format: gibibytes < 10 ? "%.2f GiB" : "%.1f GiB", gibibytes)
   }
 
   /// What is done when the system has no room for a tensor of so many bytes: a trap, unless a program

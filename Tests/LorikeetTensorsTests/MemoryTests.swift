@@ -60,6 +60,7 @@ import Testing
     #if os(Linux)
       #expect(try #require(Memory.available) > 1 << 20)
     #endif
-    #expect(Memory.gibibytes(3 << 29) == "1.5 GiB")
+    #expect(Memory.gibibytes(3 << 29) == "1.50 GiB")
+    #expect(Memory.gibibytes(12 << 30) == "12.0 GiB")
   }
 }
