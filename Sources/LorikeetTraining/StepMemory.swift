@@ -26,16 +26,20 @@ package struct StepMemory {
     func outputs(_ part: ModelPart) -> Int {
       index.linears.reduce(0) { $0 + (pipeline.model.part(of: $1.name) == part ? $1.outputs : 0) }
     }
-    constant = setup.count * 12 + 64 << 20
-    let decoder = outputs(.decoder)
+    // Weights that train get a copy of their own, beside the mapped one.
+    constant = setup.count * (setup.trainsModel ? 16 : 12) + 64 << 20
+    func kept(_ part: ModelPart) -> Int {
+      recipe.training(of: part) == .lora ? recipe.keptBytes : 6
+    }
+    let decoder = kept(.decoder) * outputs(.decoder)
     let layers = max(pipeline.model.decoder.layerCount, 1)
-    // The outputs of linear layers, and half as much in between and in the gradients on their way.
+    // With checkpointing the inputs of all blocks are kept, and what one of them needs.
     decoderRow =
       recipe.gradientCheckpointing
-      ? 4 * layers * pipeline.model.decoder.width + 6 * decoder / layers : 6 * decoder
-    let encoder = isCached ? 0 : outputs(.encoder)
+      ? min(decoder, 4 * layers * pipeline.model.decoder.width + 3 * decoder / layers) : decoder
+    let encoder = isCached ? 0 : kept(.encoder) * outputs(.encoder)
     let blocks = max(pipeline.model.vision?.encoder.layerCount ?? 1, 1)
-    encoderRow = recipe.training(of: .encoder) == .frozen ? 6 * encoder / blocks : 6 * encoder
+    encoderRow = recipe.training(of: .encoder) == .frozen ? encoder / blocks : encoder
   }
 
   /// Bytes of a step on samples of so many rows in the decoder and in the encoder.
@@ -87,5 +91,16 @@ package struct StepMemory {
         + "\(Memory.gibibytes(needed)), and \(Memory.gibibytes(available)) are available; "
         + (fitting.map { "a batch of \($0) would fit" }
           ?? "samples of \(most) tokens would fit (prune, or set gradient_checkpointing: true)"))
+  }
+}
+
+extension TrainingRecipe {
+  /// Bytes that a linear layer with an adapter keeps for each value of its outputs: its own, half as
+  /// much in between and in the gradients on their way, and what the method adds.
+  fileprivate var keptBytes: Int {
+    switch peftType {
+    case .ia3: 8
+    case .lora: useDora ? loraDropout > 0 ? 26 : 10 : loraDropout > 0 ? 7 : 6
+    }
   }
 }

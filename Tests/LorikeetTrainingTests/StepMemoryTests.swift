@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import LorikeetTestSupport
 import LorikeetTraining
 import LorikeetVisionLanguage
 import Testing
 
 @Suite struct StepMemoryTests {
-  private func memory(_ changes: [String] = [], isCached: Bool = true) throws -> StepMemory {
+  /// - Parameter model: another model than that of TinySetup.
+  private func memory(
+    _ changes: [String] = [], isCached: Bool = true, model: String? = nil
+  ) throws -> StepMemory {
     try withTemporaryDirectory { directory in
       let setup = try TinySetup(in: directory)
       let recipe = try TrainingRecipe(path: nil, changes: ["model=\(setup.model)"] + changes)
-      let pipeline = try Pipeline(model: setup.model)
+      let pipeline = try Pipeline(model: model ?? setup.model)
       return StepMemory(
         pipeline, try TrainingSetup(recipe, pipeline, path: "recipe"), recipe, isCached: isCached)
     }
@@ -24,7 +28,25 @@ import Testing
   }
 
   @Test func checkpointingTakesLess() throws {
-    #expect(try memory(["gradient_checkpointing=true"]).decoderRow < memory().decoderRow)
+    // The more so the more blocks there are.
+    let model = Fixtures.directory.deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Models/tiny").path
+    let less = try memory(["gradient_checkpointing=true"], model: model)
+    #expect(less.decoderRow < (try memory(model: model)).decoderRow)
+    #expect(try memory(["gradient_checkpointing=true"]).decoderRow <= memory().decoderRow)
+  }
+
+  @Test func methodsThatKeepMoreTakeMore() throws {
+    let plain = try memory()
+    let dora = try memory(["use_dora=true"])
+    let dropout = try memory(["use_dora=true", "lora_dropout=0.1"])
+    #expect(plain.decoderRow < dora.decoderRow && dora.decoderRow < dropout.decoderRow)
+    #expect(try memory(["peft_type=IA3"]).decoderRow > plain.decoderRow)
+    let frozen = try memory(["use_dora=true", "decoder.train=frozen"])
+    #expect(frozen.decoderRow == plain.decoderRow)
+    // All weights get gradients, two moments and a copy.
+    let full = try memory(["decoder.train=full", "missing=drop"])
+    #expect(full.constant > 64 << 20 + 16 * 15_000, "\(full.constant)")
   }
 
   @Test func aBatchThatDoesNotFitIsRefusedWithOneThatDoes() throws {
