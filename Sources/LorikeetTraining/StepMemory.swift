@@ -17,6 +17,7 @@ package struct StepMemory {
   package let decoderRow: Int
   /// Bytes for each row in the encoder, 0 if its features come from a cache.
   package let encoderRow: Int
+  private let recomputesBlocks: Bool
 
   /// - Parameter isCached: whether pictures went through the encoder before.
   package init(
@@ -26,6 +27,7 @@ package struct StepMemory {
     func outputs(_ part: ModelPart) -> Int {
       index.linears.reduce(0) { $0 + (pipeline.model.part(of: $1.name) == part ? $1.outputs : 0) }
     }
+    recomputesBlocks = recipe.gradientCheckpointing
     // Weights that train get a copy of their own, beside the mapped one.
     constant = setup.count * (setup.trainsModel ? 16 : 12) + 64 << 20
     func kept(_ part: ModelPart) -> Int {
@@ -90,7 +92,8 @@ package struct StepMemory {
       reason: "per_device_train_batch_size: a step on samples of up to \(rows) tokens needs about "
         + "\(Memory.gibibytes(needed)), and \(Memory.gibibytes(available)) are available; "
         + (fitting.map { "a batch of \($0) would fit" }
-          ?? "samples of \(most) tokens would fit (prune, or set gradient_checkpointing: true)"))
+          ?? "samples of \(most) tokens would fit (prune"
+          + (recomputesBlocks ? ")" : ", or set gradient_checkpointing: true)")))
   }
 }
 

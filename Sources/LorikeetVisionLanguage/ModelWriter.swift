@@ -77,12 +77,15 @@ public enum DirectoryWriter {
         try? manager.removeItem(atPath: staging)
         throw error
       }
-    } catch let error as FileError where error.path.hasPrefix(staging) {
-      throw FileError(path: path + error.path.dropFirst(staging.count), reason: error.reason)
     } catch let error as CocoaError where error.filePath?.hasPrefix(staging) == true {
       let code = (error.underlying as? POSIXError)?.code.rawValue
       throw code.map { FileError(path: path, errno: $0, action: "write") }
         ?? FileError(path: path, reason: error.localizedDescription)
+    } catch {
+      // `FILE: reason`, whatever the error's type.
+      let parts = "\(error)".split(separator: ": ", maxSplits: 1)
+      guard parts.count == 2, parts[0].hasPrefix(staging) else { throw error }
+      throw FileError(path: path + parts[0].dropFirst(staging.count), reason: String(parts[1]))
     }
   }
 }

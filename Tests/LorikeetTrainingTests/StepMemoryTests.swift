@@ -65,6 +65,13 @@ import Testing
     #expect(try #require(refusal(two)).hasSuffix("a batch of 2 would fit"))
     let half = memory.constant + 50 * memory.decoderRow
     #expect(try #require(refusal(half)).contains("samples of 50 tokens would fit"))
+    #expect(try #require(refusal(half)).hasSuffix("set gradient_checkpointing: true)"))
+    let less = try self.memory(["gradient_checkpointing=true"])
+    let refused = #expect(throws: TrainingError.self) {
+      try less.require(
+        rows: 1000, encoderRows: 0, batch: 1, path: "model", available: less.constant + 1000)
+    }
+    #expect("\(try #require(refused))".hasSuffix("would fit (prune)"))
   }
 
   @Test func whatIsTooMuchByItselfIsNamed() throws {
