@@ -4,6 +4,7 @@ internal import Foundation
 internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 internal import LorikeetLayers
+internal import LorikeetTensors
 internal import LorikeetTextDecoders
 internal import LorikeetTokenizers
 package import LorikeetVisionLanguage
@@ -30,6 +31,16 @@ package enum DecoderShape: String, CaseIterable, Sendable {
     case .smolLM2Small, .smolLM2Medium: "llama"
     case .qwen2Small, .qwen2Medium: "qwen2"
     }
+  }
+
+  /// About how many bytes the weights take.
+  func bytes(layers: Int?, _ type: BaseType?) -> Int {
+    let (width, inner, depth, heads, keyHeads, vocabulary) = sizes
+    let layer = width * (2 * width + 2 * width / heads * keyHeads + 3 * inner)
+    func bits(_ dtype: DType) -> Int { (dtype.byteCount(elements: 1 << 10) ?? 4 << 10) >> 7 }
+    return
+      (layer * (layers ?? depth) * bits(type?.dtype ?? .float32)
+      + vocabulary * width * bits(type?.embeddingType ?? .float32)) / 8
   }
 
   func configuration(layers: Int?) -> String {
@@ -80,6 +91,13 @@ package struct BenchmarkModel: Sendable {
     switch source {
     case .directory(let path): return try Pipeline(model: path)
     case .random(let shape, let layers):
+      let bytes = shape.bytes(layers: layers, baseType)
+      if let available = Memory.available, bytes > available {
+        throw BenchmarkError(
+          description,
+          "its weights take about \(Memory.gibibytes(bytes)), and \(Memory.gibibytes(available)) "
+            + "are available")
+      }
       let text = """
         {"model_type": "llava", "image_token_index": 0, "vision_feature_layer": -1, \
         "vision_config": {"model_type": "dinov2", "hidden_size": 384, "num_hidden_layers": 12, \

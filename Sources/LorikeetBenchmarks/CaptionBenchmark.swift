@@ -90,7 +90,9 @@ package struct CaptionBenchmark {
     let pipeline = try open()
     _ = try write(pipeline)
     var settings: JSONLine = [
-      "model": .string(model.description), "tokens": .int(options.tokens),
+      "model": .string(model.description),
+      "base_dtype": model.baseType.map { .string($0.rawValue) } ?? .null,
+      "tokens": .int(options.tokens),
       "prune": options.prune.map { .string($0) } ?? .null,
     ]
     let cold = try options.repetitions.time { try Self.start(command) }

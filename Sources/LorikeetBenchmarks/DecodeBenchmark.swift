@@ -66,10 +66,10 @@ package struct DecodeBenchmark {
     }
     let others = load.others()
     let peak = PeakMemory.bytes
-    let types = Set(weights.map { $0.dtype.rawValue }).sorted().joined(separator: ",")
     let settings: JSONLine = [
-      "model": .string(name), "dtypes": .string(types), "prompt_tokens": .int(options.promptTokens),
-      "tokens": .int(options.tokens),
+      "model": .string(name), "dtypes": .string(model.decoderTypes),
+      "cache_dtype": .string(options.cacheType.rawValue),
+      "prompt_tokens": .int(options.promptTokens), "tokens": .int(options.tokens),
     ]
     let first = Timing(samples: prefill, otherProcessors: others)
     let each = Timing(samples: decode, otherProcessors: others)
@@ -95,5 +95,14 @@ package struct DecodeBenchmark {
       model.part(of: entry.modulePath) == .decoder
         && (entry.parameter !== embeddings || embeddings === head)
     }.map(\.parameter.stored)
+  }
+}
+
+extension VisionLanguageModel {
+  /// The types in which the decoder's weights are kept: `BF16,F32`.
+  var decoderTypes: String {
+    let types = index.entries.filter { part(of: $0.modulePath) == .decoder }
+      .map(\.parameter.stored.dtype.rawValue)
+    return Set(types).sorted().joined(separator: ",")
   }
 }

@@ -11,6 +11,7 @@ package struct EncodeBenchmark {
   private let paths: [String]
   private let repetitions: Repetitions
   private let name: String
+  private let baseType: BaseType?
 
   /// - Parameter pictures: PNG and JPEG files.
   /// - Throws: an error that names the model if it takes no pictures.
@@ -18,6 +19,7 @@ package struct EncodeBenchmark {
     _ model: BenchmarkModel, pictures: [String], _ repetitions: Repetitions
   ) throws {
     name = model.description
+    baseType = model.baseType
     pipeline = try model.open()
     guard pipeline.model.vision != nil else {
       throw BenchmarkError(name, "takes no pictures; a vision-language model is needed")
@@ -72,7 +74,8 @@ package struct EncodeBenchmark {
       }
     }
     let settings: JSONLine = [
-      "model": .string(name), "pictures": .int(paths.count),
+      "model": .string(name), "base_dtype": baseType.map { .string($0.rawValue) } ?? .null,
+      "pictures": .int(paths.count),
       "pixels": .string(pixels[0].tiles.shape.description),
     ]
     func work(

@@ -40,6 +40,14 @@ package struct GemmBenchmark {
       guard dtype == .float32 || kind != .weight,
         dtype.byteCount(elements: kind == .backward ? n : k) != nil
       else { throw BenchmarkError(name, "\(dtype.rawValue) is no type for such rows") }
+      // The factors, the weight in its type, and both products.
+      let bytes = 4 * (m * k + 2 * n * k + 2 * m * n)
+      if let available = Memory.available, bytes > available {
+        throw BenchmarkError(
+          name,
+          "needs about \(Memory.gibibytes(bytes)), and \(Memory.gibibytes(available)) are available"
+        )
+      }
     }
 
     var operations: Double { 2 * Double(m) * Double(n) * Double(k) }

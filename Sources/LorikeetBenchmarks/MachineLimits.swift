@@ -77,7 +77,7 @@ package struct MachineLimits: Sendable {
   /// Reads one window after the other; by the time that one comes again, no cache has any of it.
   private static func read(_ memory: MappedMemory, window: Int, threads: Int) -> Double {
     guard let base = memory.base else { return 0 }
-    let bytes = MappedMemory.bytes / MappedMemory.windows
+    let bytes = memory.bytes / MappedMemory.windows
     let start = UnsafeRawPointer(base) + window % MappedMemory.windows * bytes
     let sums = UnsafeMutablePointer<UInt64>.allocate(capacity: threads)
     defer { sums.deallocate() }
@@ -103,11 +103,18 @@ package struct MachineLimits: Sendable {
   }
 }
 
-/// Much more memory than any cache holds, for as long as the object lives.
+/// Much more memory than any cache holds, as far as there is so much, for as long as the object lives.
 private final class MappedMemory {
-  static let bytes = 512 << 20
   static let windows = 16
-  let base: UnsafeMutableRawPointer? = lk_map_memory(MappedMemory.bytes)
+  let bytes: Int
+  let base: UnsafeMutableRawPointer?
 
-  deinit { if let base { lk_unmap_memory(base, MappedMemory.bytes) } }
+  init() {
+    let most = min(512 << 20, (Memory.available ?? .max) / 2)
+    let window = most / (Self.windows * 4096) * 4096
+    bytes = window * Self.windows
+    base = bytes > 0 ? lk_map_memory(bytes) : nil
+  }
+
+  deinit { if let base { lk_unmap_memory(base, bytes) } }
 }

@@ -31,11 +31,12 @@ package struct TrainBenchmark {
     package init() {}
 
     /// The recipe of plain LoRA on all linear layers of the decoder, with a trained projector.
-    func recipe() throws -> TrainingRecipe {
+    func recipe(_ baseType: BaseType?) throws -> TrainingRecipe {
       var keys = [
         "r=\(rank)", "lora_alpha=\(2 * rank)", "routing=shared", "missing=drop",
         "per_device_train_batch_size=\(batch)", "seed=\(seed)",
       ]
+      if let baseType { keys.append("base_dtype=\(baseType.rawValue)") }
       if let prune { keys.append("prune=\"\(prune)\"") }
       if encoderLoRA {
         keys += ["encoder.train=lora", "encoder.target_modules=[q_proj, v_proj]"]
@@ -74,7 +75,7 @@ package struct TrainBenchmark {
   /// - Throws: an error that says what does not fit: the number of tokens the model's context, say.
   package init(_ model: BenchmarkModel, _ options: Options) throws {
     self.options = options
-    recipe = try options.recipe()
+    recipe = try options.recipe(model.baseType)
     pipeline = try model.open()
     guard pipeline.model.vision != nil else {
       throw BenchmarkError(
@@ -139,7 +140,8 @@ package struct TrainBenchmark {
     let timing = try Repetitions(warmUp: 0, count: options.repetitions.count).time(take)
     var settings: JSONLine = [
       "model": .string(name),
-      "base_dtype": .string(pipeline.model.decoder.head.weight.stored.dtype.rawValue),
+      "base_dtype": recipe.baseType.map { .string($0.rawValue) } ?? .null,
+      "dtypes": .string(pipeline.model.decoderTypes),
     ]
     settings.pairs += options.settings.pairs
     settings.append("trained_values", .int(setup.count))

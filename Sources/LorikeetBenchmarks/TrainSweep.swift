@@ -24,8 +24,12 @@ package enum TrainSweep: String, CaseIterable, Sendable {
         throw BenchmarkError("\(size) tokens", "\(options.textTokens) of them are text")
       }
       options.visualTokens = size - options.textTokens
-    case .batch: options.batch = size
-    case .rank: options.rank = size
+    case .batch:
+      guard size <= 4096 else { throw BenchmarkError("batch \(size)", "expected 1 to 4096") }
+      options.batch = size
+    case .rank:
+      guard size <= 4096 else { throw BenchmarkError("rank \(size)", "expected 1 to 4096") }
+      options.rank = size
     case .layers:
       guard case .random(let shape, _) = model.source else {
         throw BenchmarkError(model.description, "its number of layers cannot be changed")

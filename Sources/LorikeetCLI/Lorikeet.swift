@@ -33,6 +33,7 @@ struct LorikeetTool: ParsableCommand {
 
   static func main() {
     StandardOutput.ignoreClosedPipes()
+    Interruption.watch()
     Memory.whenExhausted.withLock { $0 = { Failure.exit(ExhaustedMemory(bytes: $0)) } }
     do {
       var command = try parseAsRoot()

@@ -69,6 +69,12 @@ public struct ImageProcessor: Sendable, Equatable {
       standardDeviation: [0.26862954, 0.26130258, 0.27577711])
   }
 
+  /// Whether all pictures come out in one size.
+  package var givesOneSize: Bool {
+    if case .exact = size { return true }
+    return cropSize != nil || padsToSquare && size != nil
+  }
+
   /// Makes a processor; the defaults are those of `kind`'s class.
   public init(_ kind: Kind = .bit) {
     self.kind = kind

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import LorikeetTensors
 
 /// The directory that pulled models and data sets are kept in: `models/NAME`, `datasets/NAME`.
 public struct RegistryHome: Sendable, Equatable {
@@ -38,6 +39,9 @@ public enum ModelLocation {
     if isDirectory(nameOrDirectory) { return nameOrDirectory }
     if let snapshot = try snapshot(nameOrDirectory, kind: kind, hub: hub) { return snapshot }
     guard RegistryEntry.isName(nameOrDirectory) else {
+      if FileManager.default.fileExists(atPath: nameOrDirectory) {
+        throw .file(FileError(path: nameOrDirectory, reason: "is a file, expected a directory"))
+      }
       if let name = try? HubName(nameOrDirectory, kind: kind) {
         throw .noDirectoryOrHubName(nameOrDirectory, name)
       }

@@ -19,8 +19,13 @@ public final class AtomicFile {
     temporaryPath =
       (directory.isEmpty ? "" : directory + "/")
       + ".\(name).\(getpid()).\(UInt32.random(in: 0 ... .max)).partial"
+    UnfinishedFiles.enter(temporaryPath)
     descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o644)
-    guard descriptor >= 0 else { throw FileError(path: path, errno: errno, action: "write") }
+    guard descriptor >= 0 else {
+      let code = errno
+      UnfinishedFiles.leave(temporaryPath)
+      throw FileError(path: path, errno: code, action: "write")
+    }
   }
 
   deinit {
@@ -28,6 +33,7 @@ public final class AtomicFile {
       close(descriptor)
       unlink(temporaryPath)
     }
+    UnfinishedFiles.leave(temporaryPath)
   }
 
   /// Appends bytes.

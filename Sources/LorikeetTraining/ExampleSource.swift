@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import LorikeetDatasets
+internal import LorikeetLayers
 public import LorikeetMissingModality
 public import LorikeetTensors
 internal import LorikeetTextDecoders
@@ -107,10 +108,56 @@ public struct ExampleSource {
     }
   }
 
+  /// Makes sure, before anything is trained, that all examples fit the model's context.
+  ///
+  /// - Parameter visualTokens: of each picture, at least.
+  /// - Throws: `ConfigurationError` naming the first that does not.
+  func requireRoom(visualTokens: Int) throws {
+    let context = pipeline.model.decoder.contextLength
+    let settings = pipeline.settings
+    let prompts = [settings.captionPrompt, settings.labelPrompt, settings.textPrefix]
+    // A token has a byte at least, so most examples need not be turned into tokens.
+    let fixed =
+      visualTokens + 2 * settings.standInTokens + 256 + prompts.reduce(0) { $0 + $1.utf8.count }
+    for (index, sample) in samples.enumerated() {
+      let words = [sample.text, sample.label] + (sample.conversation?.prefix(2).map(\.text) ?? [])
+      guard words.reduce(fixed, { $0 + ($1?.utf8.count ?? 0) }) > context else { continue }
+      for (task, _) in tasks(sample) {
+        var bare = example(index, task, view: 0, lost: (false, false))
+        let hasImage = bare.hasImage
+        bare.hasImage = false
+        let sequence = try layOut(bare, features: nil)
+        let length = pipeline.length(of: sequence)
+        let standIns = sequence.parts.filter {
+          if case .standIn(.missingImage) = $0 { true } else { false }
+        }
+        // The picture stands where its stand-in does.
+        let seen = length - pipeline.length(of: TokenSequence(parts: standIns)) + visualTokens
+        let most = hasImage ? recipe.dropImage > 0 ? max(seen, length) : seen : length
+        guard most <= context else {
+          throw ConfigurationError(
+            path: name(of: sample),
+            "its \(task.rawValue) example has \(most) tokens, but the model's context holds "
+              + "\(context)")
+        }
+      }
+    }
+  }
+
+  private func name(of sample: Sample) -> String { sample.imagePath ?? sample.id }
+
   /// The prompt and answer of an example.
   ///
   /// - Parameter features: of the example's picture; nil stands for a missing one.
   public func sequence(
+    _ example: TrainingExample, features: VisualFeatures?
+  ) throws -> TokenSequence {
+    let sequence = try layOut(example, features: features)
+    try pipeline.requireRoom(for: sequence, name: name(of: samples[example.sample]))
+    return sequence
+  }
+
+  private func layOut(
     _ example: TrainingExample, features: VisualFeatures?
   ) throws -> TokenSequence {
     let sample = samples[example.sample]
@@ -140,7 +187,6 @@ public struct ExampleSource {
       image: image, text: text, instruction: instruction, settings: settings)
     sequence.answer = pipeline.processor.answer(
       answer, settings: settings, endTokens: pipeline.model.decoder.endTokens)
-    try pipeline.requireRoom(for: sequence, name: sample.imagePath ?? sample.id)
     return sequence
   }
 }

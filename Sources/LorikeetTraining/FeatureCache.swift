@@ -79,35 +79,40 @@ package struct FeatureCache {
     "\(directory)/\(name.prefix(2))/\(name).safetensors"
   }
 
-  /// What is kept under a name; nil if there is nothing that can be used.
+  /// What is kept under a name; nil if there is nothing that can be used: no file, one that lacks
+  /// something, or one whose content is not what was stored under this name.
   func load(_ name: String) -> VisualFeatures? {
     let path = path(name)
     guard FileManager.default.fileExists(atPath: path),
-      let file = try? SafetensorsFile(path: path), let features = file["features"],
-      let positions = file["positions"], let newlines = file["newlines"],
-      let layout = file["layout"], let tiles = file["tiles"],
-      features.dtype == .float32, features.shape.rank == 2,
-      newlines.dtype == .int64, positions.dtype == .int64,
-      positions.shape.count == features.shape.rows + newlines.shape.count,
-      layout.dtype == .int64, layout.shape.count == 3, tiles.dtype == .int64,
-      Self.isUsable(tiles: tiles.integers(), rows: features.shape.rows)
+      let file = try? SafetensorsFile(path: path)
     else { return nil }
-    let numbers = layout.integers()
+    let stored = Self.names.compactMap { name in file[name].map { (name, $0) } }
+    guard stored.count == Self.names.count, let checksum = file[Self.checksum],
+      checksum.dtype == .int64, checksum.integers() == Self.checksum(of: stored, name)
+    else { return nil }
+    let numbers = Dictionary(
+      uniqueKeysWithValues: stored.dropFirst().map { ($0.0, $0.1.integers()) })
+    guard let newlines = numbers["newlines"], let positions = numbers["positions"],
+      let layout = numbers["layout"], let tiles = numbers["tiles"], layout.count == 3
+    else { return nil }
     return VisualFeatures(
-      features: Variable(features.tensor()), newlines: newlines.integers(),
-      positions: positions.integers(), total: numbers[0],
-      grid: (numbers[1], numbers[2]),
-      tiles: tiles.shape.count > 0 ? Self.tiles(tiles.integers(), numbers[0]) : nil)
+      features: Variable(stored[0].1.tensor()), newlines: newlines, positions: positions,
+      total: layout[0], grid: (layout[1], layout[2]),
+      tiles: tiles.isEmpty ? nil : Self.tiles(tiles, layout[0]))
   }
 
-  /// Whether tiles are absent, or as many as their grid says with the whole picture, one behind the
-  /// other up to the last row.
-  private static func isUsable(tiles numbers: [Int], rows: Int) -> Bool {
-    guard !numbers.isEmpty else { return true }
-    guard numbers.count > 2, numbers.allSatisfy({ 0...rows ~= $0 }) else { return false }
-    let ends = numbers[2...]
-    return numbers[0] * numbers[1] + 1 == ends.count && ends.last == rows
-      && zip(ends, ends.dropFirst()).allSatisfy(<=)
+  private static let names = ["features", "newlines", "positions", "layout", "tiles"]
+  private static let checksum = "checksum"
+
+  /// The SHA-256 of a name and of the tensors that are kept under it.
+  private static func checksum(of tensors: [(String, StoredTensor)], _ name: String) -> [Int] {
+    var hash = SHA256()
+    hash.update(name)
+    for (name, tensor) in tensors {
+      hash.update("\(name) \(tensor.dtype.rawValue) \(tensor.shape)")
+      tensor.withBytes { hash.update(bufferPointer: $0) }
+    }
+    return hash.finalize().map { Int($0) }
   }
 
   private static func tiles(_ numbers: [Int], _ total: Int) -> VisualFeatures.Tiles {
@@ -121,18 +126,17 @@ package struct FeatureCache {
     let path = path(name)
     try FileManager.default.createDirectory(
       atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    let layout = [features.total, features.grid.rows, features.grid.columns]
     let tiles = features.tiles.map { [$0.rows, $0.columns] + $0.ends } ?? []
+    let tensors =
+      [("features", StoredTensor(features.features.value))]
+      + [
+        ("newlines", features.newlines), ("positions", features.positions), ("layout", layout),
+        ("tiles", tiles),
+      ].map { ($0, StoredTensor(integers: $1, [$1.count])) }
+    let checksum = Self.checksum(of: tensors, name)
     try SafetensorsFile.write(
-      [
-        ("features", StoredTensor(features.features.value)),
-        ("newlines", StoredTensor(integers: features.newlines, [features.newlines.count])),
-        ("positions", StoredTensor(integers: features.positions, [features.positions.count])),
-        (
-          "layout",
-          StoredTensor(
-            integers: [features.total, features.grid.rows, features.grid.columns], [3])
-        ), ("tiles", StoredTensor(integers: tiles, [tiles.count])),
-      ], to: path)
+      tensors + [(Self.checksum, StoredTensor(integers: checksum, [checksum.count]))], to: path)
   }
 }
 

@@ -39,10 +39,26 @@ public struct RunDirectory: Sendable {
     return names.compactMap { $0.hasPrefix("step-") ? Int($0.dropFirst(5)) : nil }.sorted()
   }
 
-  /// - Throws: `TrainingError.run` if there is a run in the directory already.
+  /// - Throws: `TrainingError.run` if there is a run in the directory already, or nothing can be
+  ///   written to it.
   public func requireFree() throws(TrainingError) {
     guard !FileManager.default.fileExists(atPath: path + "/recipe.yaml") else {
       throw .run(path: path, reason: "there is a run here already; --resume continues it")
+    }
+    try requireWritable()
+  }
+
+  /// - Throws: `TrainingError.run` if the directory, or the nearest above it that is there, cannot be
+  ///   written to.
+  func requireWritable() throws(TrainingError) {
+    var place = URL(filePath: path).standardizedFileURL
+    while !FileManager.default.fileExists(atPath: place.path), place.pathComponents.count > 1 {
+      place.deleteLastPathComponent()
+    }
+    // A name in a directory that is none says so.
+    guard access(place.path + "/.", W_OK) == 0 else {
+      throw .run(
+        path: path, reason: "cannot write: \(place.path): \(String(cString: strerror(errno)))")
     }
   }
 

@@ -46,6 +46,7 @@ public final class Trainer {
   private let work: TrainingStep
   private let schedule: LearningRateSchedule
   private let report: (String) -> Void
+  private let output: ProgressBar.Output
   /// About how many visual tokens a picture has.
   private let visualTokens: Int
   var state = TrainingState()
@@ -53,8 +54,12 @@ public final class Trainer {
   /// A split with its pictures and examples.
   struct Part {
     let samples: [Sample]
+    /// Versions of each picture.
+    let views: Int
     let pictures: PictureSource
     let examples: ExampleSource
+
+    var pictureCount: Int { samples.count { $0.imagePath != nil } }
   }
 
   /// Prepares a run: encodes pictures, writes the recipe, or takes up where the last checkpoint
@@ -64,10 +69,11 @@ public final class Trainer {
   ///   - source: the model directory, for saving a model that was trained whole.
   ///   - cache: the directory of the cache of features on disk, if the recipe asks for one.
   ///   - report: takes lines for the user.
+  ///   - output: where progress is shown.
   public init(
     _ recipe: TrainingRecipe, _ pipeline: Pipeline, _ setup: TrainingSetup, data: Dataset,
     source: String, cache: String, run: RunDirectory, resume: Bool,
-    report: @escaping (String) -> Void
+    report: @escaping (String) -> Void, output: ProgressBar.Output = .standardError
   ) throws {
     self.recipe = recipe
     self.pipeline = pipeline
@@ -75,8 +81,8 @@ public final class Trainer {
     self.run = run
     self.source = source
     self.report = report
-    // Before the pictures are encoded, which may take long.
-    if !resume { try run.requireFree() }
+    self.output = output
+    try resume ? run.requireWritable() : run.requireFree()
     work = TrainingStep(recipe, pipeline, setup.groups)
     schedule = LearningRateSchedule(
       recipe.lrSchedulerType, warmupSteps: recipe.warmupSteps, steps: recipe.maxSteps)
@@ -88,38 +94,39 @@ public final class Trainer {
       && pipeline.pruning?.isDeterministic != false && pipeline.model.vision != nil
     let disk =
       caches && recipe.featureCache == .disk ? try FeatureCache(directory: cache, pipeline) : nil
-    func part(_ name: String, views: Int) throws -> Part? {
+    func part(_ name: String, views: Int) -> Part? {
       let samples = data.split(name).samples
-      let examples = ExampleSource(samples, recipe, pipeline)
-      let pictures = PictureSource(
-        samples, pipeline, views: views, seed: recipe.seed, cache: disk)
       guard !samples.isEmpty else { return nil }
-      if caches {
-        let total = samples.count { $0.imagePath != nil } * views
-        let bar = ProgressBar(label: "encode \(name)", total: total)
-        try pictures.encodeAll(strict: recipe.strict) { bar.update(done: $0) }
-        bar.finish()
-        for warning in pictures.takeWarnings() { report(warning) }
-        if !pictures.failures.isEmpty {
-          report("warning: \(pictures.failures.count) of \(samples.count) pictures skipped")
-        }
-      }
-      return Part(samples: samples, pictures: pictures, examples: examples)
+      return Part(
+        samples: samples, views: views,
+        pictures: PictureSource(samples, pipeline, views: views, seed: recipe.seed, cache: disk),
+        examples: ExampleSource(samples, recipe, pipeline))
     }
-    guard let training = try part("train", views: recipe.imageViews) else {
+    guard let training = part("train", views: recipe.imageViews) else {
       throw TrainingError.data(path: recipe.data, reason: "no samples in the split train")
     }
     self.training = training
+    validation = part("validation", views: 1)
+    let parts = [("train", training)] + (validation.map { [("validation", $0)] } ?? [])
     let first = training.pictures.first()
     visualTokens = first.map { pipeline.expectedVisualTokens($0) } ?? 0
+    // What cannot work is said before the pictures are encoded, which may take long.
+    let areAlike = (pipeline.processor.imageProcessor as? ImageProcessor)?.givesOneSize == true
+    for (_, part) in parts {
+      try part.examples.requireRoom(visualTokens: areAlike ? visualTokens : 0)
+    }
+    let features =
+      caches && disk == nil ? parts.reduce(0) { $0 + $1.1.views * $1.1.pictureCount } : 0
     try StepMemory(pipeline, setup, recipe, isCached: caches).require(
       // Longer examples are refused when they come up.
       rows: min(
         training.examples.mostRows(visualTokens: visualTokens),
         pipeline.model.decoder.contextLength),
       encoderRows: first.map { pipeline.encoderRows($0) } ?? 0,
-      batch: recipe.perDeviceTrainBatchSize, path: source)
-    validation = try part("validation", views: 1)
+      batch: recipe.perDeviceTrainBatchSize,
+      features: (features, visualTokens * (pipeline.model.vision?.featureWidth ?? 0) * 4),
+      path: source)
+    if caches { for (name, part) in parts { try encode(part, name) } }
     if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches,
       let projector = pipeline.model.vision?.projector, projector.takesNormalisation
     {
@@ -149,6 +156,18 @@ public final class Trainer {
     }
   }
 
+  /// Encodes the pictures of a split, once for all steps.
+  private func encode(_ part: Part, _ name: String) throws {
+    let bar = ProgressBar(
+      label: "encode \(name)", total: part.pictureCount * part.views, output: output)
+    try part.pictures.encodeAll(strict: recipe.strict) { bar.update(done: $0) }
+    bar.finish()
+    for warning in part.pictures.takeWarnings() { report(warning) }
+    if !part.pictures.failures.isEmpty {
+      report("warning: \(part.pictures.failures.count) of \(part.samples.count) pictures skipped")
+    }
+  }
+
   /// Runs the steps that are left.
   public func train() throws -> TrainingSummary {
     let resuming = state.step > 0 ? state.step : nil
@@ -165,7 +184,8 @@ public final class Trainer {
       count: usable.count, batchSize: recipe.perDeviceTrainBatchSize, seed: recipe.seed,
       options: .init(crossesEpochs: true), position: state.position)
     if resuming == nil { try preview(usable) }
-    let bar = ProgressBar(label: "train", total: recipe.maxSteps, done: state.step)
+    let bar = ProgressBar(
+      label: "train", total: recipe.maxSteps, done: state.step, output: output)
     var ending = TrainingSummary.Ending.allSteps
     while state.step < recipe.maxSteps {
       let start = ContinuousClock.now

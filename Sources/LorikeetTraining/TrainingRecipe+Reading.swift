@@ -12,32 +12,42 @@ extension TrainingRecipe {
     func value<T: Decodable>(_ key: CodingKeys, _ fallback: T) throws -> T {
       try values.decodeIfPresent(T.self, forKey: key) ?? fallback
     }
+    func choice<T: RawRepresentable & CaseIterable>(_ key: CodingKeys) throws -> T?
+    where T.RawValue == String {
+      guard let name = try values.decodeIfPresent(String.self, forKey: key) else { return nil }
+      guard let choice = T(rawValue: name) else {
+        let known = T.allCases.map(\.rawValue).joined(separator: ", ")
+        throw DecodingError.dataCorruptedError(
+          forKey: key, in: values, debugDescription: "\(name) is none of \(known)")
+      }
+      return choice
+    }
     self.init()
     self.model = try value(.model, standard.model)
     self.data = try value(.data, standard.data)
     self.output = try value(.output, standard.output)
     self.seed = try value(.seed, standard.seed)
-    self.baseType = try values.decodeIfPresent(BaseType.self, forKey: .baseType)
-    self.routing = try value(.routing, standard.routing)
+    self.baseType = try choice(.baseType)
+    self.routing = try choice(.routing) ?? standard.routing
     self.r = try value(.r, standard.r)
     self.loraAlpha = try value(.loraAlpha, standard.loraAlpha)
     self.loraDropout = try value(.loraDropout, standard.loraDropout)
     self.useRslora = try value(.useRslora, standard.useRslora)
     self.useDora = try value(.useDora, standard.useDora)
-    self.peftType = try value(.peftType, standard.peftType)
+    self.peftType = try choice(.peftType) ?? standard.peftType
     self.encoder = try value(.encoder, standard.encoder)
     self.projector = try value(.projector, standard.projector)
     self.decoder = try value(.decoder, standard.decoder)
     self.modalities = try value(.modalities, standard.modalities)
     self.captionWeight = try value(.captionWeight, standard.captionWeight)
     self.classifyWeight = try value(.classifyWeight, standard.classifyWeight)
-    self.promptStyle = try value(.promptStyle, standard.promptStyle)
+    self.promptStyle = try choice(.promptStyle) ?? standard.promptStyle
     self.captionPrompt = try value(.captionPrompt, standard.captionPrompt)
     self.labelPrompt = try value(.labelPrompt, standard.labelPrompt)
     self.textPrefix = try value(.textPrefix, standard.textPrefix)
     self.prune = try values.decodeIfPresent(String.self, forKey: .prune)
-    self.prunedPositions = try value(.prunedPositions, standard.prunedPositions)
-    self.missing = try value(.missing, standard.missing)
+    self.prunedPositions = try choice(.prunedPositions) ?? standard.prunedPositions
+    self.missing = try choice(.missing) ?? standard.missing
     self.standInTokens = try value(.standInTokens, standard.standInTokens)
     self.dropImage = try value(.dropImage, standard.dropImage)
     self.dropText = try value(.dropText, standard.dropText)
@@ -45,7 +55,7 @@ extension TrainingRecipe {
     self.standardizeFeatures = try value(.standardizeFeatures, standard.standardizeFeatures)
     self.imageViews = try value(.imageViews, standard.imageViews)
     self.learningRate = try value(.learningRate, standard.learningRate)
-    self.lrSchedulerType = try value(.lrSchedulerType, standard.lrSchedulerType)
+    self.lrSchedulerType = try choice(.lrSchedulerType) ?? standard.lrSchedulerType
     self.warmupSteps = try value(.warmupSteps, standard.warmupSteps)
     self.projectorSteps = try value(.projectorSteps, standard.projectorSteps)
     self.weightDecay = try value(.weightDecay, standard.weightDecay)

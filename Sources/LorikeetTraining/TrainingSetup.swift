@@ -46,6 +46,14 @@ public struct TrainingSetup {
         throw TrainingError.recipe(
           path: path, reason: "train: full of encoder or decoder cannot be mixed with train: lora")
       }
+      // The model is written out whole.
+      if let blocks = model.index.parameters.first(where: { $0.stored.dtype.blockElements > 1 }) {
+        throw TrainingError.recipe(
+          path: path,
+          reason: "train: full of encoder or decoder needs weights that are not quantised, but "
+            + "\(blocks.name) is \(blocks.stored.dtype.rawValue); use train: lora, or lorikeet "
+            + "convert --dtype bfloat16")
+      }
       for entry in model.index.entries {
         let part = model.part(of: entry.modulePath)
         guard recipe.training(of: part) == .full else { continue }

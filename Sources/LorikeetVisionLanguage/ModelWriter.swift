@@ -43,26 +43,49 @@ public enum ModelWriter {
 public enum DirectoryWriter {
   /// Fills a hidden directory beside `path` and renames it; refuses to replace what is there unless
   /// it is an empty directory.
+  ///
+  /// - Throws: `FileError` naming the directory, or a file in it by the name that it would have had;
+  ///   what `fill` throws.
   public static func write(to path: String, _ fill: (String) throws -> Void) throws {
     let manager = FileManager.default
-    let contents = (try? manager.contentsOfDirectory(atPath: path)) ?? []
-    guard contents.isEmpty else {
-      throw FileError(path: path, reason: "the directory exists and is not empty")
+    guard !path.isEmpty else {
+      throw FileError(path: "\"\"", reason: "expected the name of a directory to be written")
     }
-    guard
-      manager.fileExists(atPath: path) == false || (try? manager.removeItem(atPath: path)) != nil
-    else { throw FileError(path: path, reason: "is in the way") }
+    // A link that leads nowhere is something too.
+    let kind = try? manager.attributesOfItem(atPath: path)[.type] as? FileAttributeType
+    if let kind {
+      guard kind == .typeDirectory else {
+        throw FileError(path: path, reason: "exists and is not a directory")
+      }
+      guard try manager.contentsOfDirectory(atPath: path).isEmpty else {
+        throw FileError(path: path, reason: "the directory exists and is not empty")
+      }
+    }
     let url = URL(filePath: path)
     let staging =
       url.deletingLastPathComponent().path + "/." + url.lastPathComponent
       + ".\(ProcessInfo.processInfo.processIdentifier).partial"
+    UnfinishedFiles.enter(staging)
+    defer { UnfinishedFiles.leave(staging) }
     do {
-      try manager.createDirectory(atPath: staging, withIntermediateDirectories: true)
-      try fill(staging)
-      try manager.moveItem(atPath: staging, toPath: path)
+      do {
+        try manager.createDirectory(atPath: staging, withIntermediateDirectories: true)
+        try fill(staging)
+        if kind != nil { try manager.removeItem(atPath: path) }
+        try manager.moveItem(atPath: staging, toPath: path)
+      } catch {
+        try? manager.removeItem(atPath: staging)
+        throw error
+      }
+    } catch let error as CocoaError where error.filePath?.hasPrefix(staging) == true {
+      let code = (error.underlying as? POSIXError)?.code.rawValue
+      throw code.map { FileError(path: path, errno: $0, action: "write") }
+        ?? FileError(path: path, reason: error.localizedDescription)
     } catch {
-      try? manager.removeItem(atPath: staging)
-      throw error
+      // `FILE: reason`, whatever the error's type.
+      let parts = "\(error)".split(separator: ": ", maxSplits: 1)
+      guard parts.count == 2, parts[0].hasPrefix(staging) else { throw error }
+      throw FileError(path: path + parts[0].dropFirst(staging.count), reason: String(parts[1]))
     }
   }
 }

@@ -39,6 +39,11 @@ public final class VisionLanguageModel {
       return side * side + encoder.prefixTokens - (selection == .full ? 0 : 1)
     }
 
+    /// Values of a visual token before the projector.
+    package var featureWidth: Int {
+      encoder.width * max(featureLayers.count, 1) * squareSide * squareSide
+    }
+
     /// Patches on each side of the square that becomes one token.
     var squareSide: Int { if case .pixelShuffle(let side) = arrangement { side } else { 1 } }
   }

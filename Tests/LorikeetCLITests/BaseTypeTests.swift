@@ -56,6 +56,21 @@ import Testing
       #expect(full.status == 1 && full.errorLines.count == 1)
       #expect(full.errors.contains("base_dtype q4_1 cannot be trained"), "\(full.errors)")
       #expect(!FileManager.default.fileExists(atPath: directory + "/full"))
+      // A model that is stored in blocks is told from the start too.
+      let nf4 = directory + "/nf4"
+      let converted = try Command.run(
+        "convert", "--model", Self.embedded, "--dtype", "nf4", "--output", nf4)
+      #expect(converted.status == 0, "\(converted.errors)")
+      let whole = ["finetune", "--model", nf4, "--data", setup.data, "--set", "max_steps=1"]
+      try expectFailure(
+        whole + [
+          "--output", directory + "/full", "--set", "encoder.train=full", "--set",
+          "decoder.train=frozen",
+        ],
+        naming: "train: full", "is NF4")
+      #expect(!FileManager.default.fileExists(atPath: directory + "/full"))
+      let lora = try Command.run(whole + ["--output", directory + "/lora"])
+      #expect(lora.status == 0, "\(lora.errors)")
       let unknown = try Command.run(
         ["finetune", "--set", "base_dtype=int3", "--output", directory + "/x"])
       #expect(unknown.status == 1 && unknown.errors.contains("base_dtype"), "\(unknown.errors)")
@@ -107,6 +122,34 @@ import Testing
       let bad = try Command.run(
         ["convert", "--model", Self.embedded, "--dtype", "int3", "--output", directory + "/x"])
       #expect(bad.status == 2)
+      // What is in the way stays.
+      let file = directory + "/file"
+      try Data("mine".utf8).write(to: URL(filePath: file))
+      let kept = try Command.run(
+        "convert", "--model", Self.embedded, "--dtype", "float32", "--output", file)
+      #expect(kept.status == 1 && kept.errors == "error: \(file): exists and is not a directory\n")
+      #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+      try FileManager.default.createSymbolicLink(
+        atPath: directory + "/link", withDestinationPath: "nowhere")
+      try expectFailure(
+        [
+          "convert", "--model", Self.embedded, "--dtype", "float32", "--output",
+          directory + "/link",
+        ],
+        naming: directory + "/link:", "is not a directory")
+      try expectFailure(
+        ["convert", "--model", Self.embedded, "--dtype", "float32", "--output", file + "/x"],
+        naming: file + "/x:", "Not a directory")
+      try expectFailure(
+        ["convert", "--model", Self.embedded, "--dtype", "float32", "--output", ""],
+        naming: "\"\"", "name of a directory")
+      try expectFailure(
+        ["caption", "--model", file, TinyPictures.path("car-18")], naming: file, "is a file")
+      let shards = try Command.run(
+        "convert", "--model", Self.embedded, "--dtype", "float32", "--output",
+        directory + "/x.gguf",
+        "--max-shard-size", "1KB")
+      #expect(shards.status == 2 && shards.errors.contains("for directories"))
       let size = try Command.run(
         [
           "convert", "--model", Self.embedded, "--dtype", "float32", "--output", directory + "/x",

@@ -137,6 +137,7 @@ import Testing
         "bfloat16",
       ])
       #expect(half[1]["dtypes"] as? String == "BF16,F32")
+      #expect(half[1]["cache_dtype"] as? String == "f32")
     }
   }
 
@@ -179,6 +180,8 @@ import Testing
       ["train", "--base-dtype", "I8"], ["train", "--decoder-shape", "none"],
       ["train", "--repetitions", "0"],
       ["train", "--model", "m", "--sweep", "layers"],
+      ["train", "--set", "prune=pool:2"], ["train", "--set", "base_dtype=nf4"],
+      ["train", "--model", "m", "--decoder-shape", "qwen2-0.5b"],
       ["gemm", "--shape", "NT,1,2"], ["gemm", "--shape", "XX,1,2,3"], ["gemm", "--dtype", "I8"],
       ["decode", "--tokens", "0"], ["encode", "--limit", "0", "x"], ["caption", "--model", "m"],
       ["nothing"],
@@ -188,6 +191,69 @@ import Testing
     #expect(run.status == 2, "\(run.errors)")
     #expect(run.output == "")
     #expect(run.errorLines.count == 1)
+  }
+
+  @Test func typesOfWeightsAreToldAsAskedFor() throws {
+    try withTinyModel { model, _ in
+      let base = ["--model", model, "--base-dtype", "float16"]
+      let step = ["--batch", "1", "--visual-tokens", "16", "--text-tokens", "3"]
+      for works in [
+        try measured(["train"] + base + step),
+        try measured(["caption", "--tokens", "2"] + base + [picture]),
+        try measured(["encode"] + base + [picture]),
+      ] {
+        #expect(works.allSatisfy { $0["base_dtype"] as? String == "float16" })
+      }
+      // As in finetune.
+      try expectFailure(
+        ["bench", "train", "--set", "decoder.train=full"] + base + step, naming: "recipe",
+        "base_dtype float16 cannot be trained")
+    }
+  }
+
+  /// The process for the cold start says nothing that was said before.
+  @Test func aPlainProcessorIsMentionedOnce() throws {
+    try withTinyModel { model, _ in
+      let run = try Command.run(
+        ["bench", "caption", "--model", model, "--tokens", "2", picture] + few,
+        environment: ["LORIKEET_ISA": "portable"])
+      #expect(run.status == 0 && run.errorLines.count == 1, "\(run.errors)")
+    }
+  }
+
+  @Test func aSweepThatBreaksOffPrintsWhatItHas() throws {
+    try withTinyModel { model, _ in
+      let sweep = ["bench", "train", "--model", model, "--batch", "1", "--sweep", "tokens"] + few
+      let run = try Command.run(sweep + ["--sizes", "40,1000", "--quiet"])
+      #expect(run.status == 1 && run.errorLines.count == 1)
+      #expect(run.errors.contains("1000 tokens a sample"), "\(run.errors)")
+      #expect(run.output.contains("tokens 40"), "\(run.output)")
+      // What can be told from the sizes is told before anything.
+      try expectFailure(sweep + ["--sizes", "40,8"], naming: "8 tokens", "are text")
+    }
+  }
+
+  /// Memory is counted before it is taken, and what would fit is said.
+  @Test func whatHasNoRoomInMemoryIsRefused() throws {
+    #if os(Linux)
+      let gibibyte = 1 << 30
+      let train = ["bench", "train", "--threads", "1", "--batch", "1"] + few
+      func refusal(_ more: [String]) throws -> String {
+        let run = try Command.run(train + more, addressSpace: 4 * gibibyte)
+        #expect(run.status == 1 && run.output == "" && run.errorLines.count == 1, "\(run.errors)")
+        return run.errors
+      }
+      let long = ["--visual-tokens", "8000"]
+      let plain = try refusal(long)
+      #expect(
+        plain.contains("a step on samples of up to 8032 tokens needs about"), "\(plain)")
+      let most = try #require(plain.firstMatch(of: /samples of (\d+) tokens would fit/)?.1)
+      #expect((1000..<6000).contains(try #require(Int(most))), "\(plain)")
+      #expect(try refusal(["--layers", "1000"]).contains("its weights take about"))
+      try expectFailure(
+        ["bench", "gemm", "--shape", "NT,1048576,2048,2048", "--threads", "1"],
+        naming: "NT 1048576 x 2048 x 2048", "GiB are available", addressSpace: 4 * gibibyte)
+    #endif
   }
 
   @Test func whatCannotBeMeasuredIsSaidBeforeAnything() throws {

@@ -44,13 +44,20 @@ enum Command {
   /// - Parameters:
   ///   - output: a file for standard output to be written to instead.
   ///   - environment: variables beside those of the test.
+  ///   - addressSpace: the most bytes that the process may take, mapped files among them.
   static func run(
-    _ arguments: [String], output: String? = nil, environment: [String: String] = [:]
+    _ arguments: [String], output: String? = nil, environment: [String: String] = [:],
+    addressSpace: Int? = nil
   ) throws -> Finished {
     try withTemporaryDirectory { directory in
       let process = Process()
       process.executableURL = URL(filePath: try path())
       process.arguments = arguments
+      if let addressSpace {
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments =
+          ["-c", "ulimit -v \(addressSpace >> 10) && exec \"$0\" \"$@\"", try path()] + arguments
+      }
       process.standardInput = FileHandle.nullDevice
       process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
       let streams = try ["output", "errors"].map { name in
@@ -79,10 +86,10 @@ enum Command {
 /// Expects that the work failed as it should: code 1, nothing on standard output, one line on standard
 /// error that names the file and the cause.
 func expectFailure(
-  _ arguments: [String], naming file: String, _ cause: String,
+  _ arguments: [String], naming file: String, _ cause: String, addressSpace: Int? = nil,
   sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-  let run = try Command.run(arguments)
+  let run = try Command.run(arguments, addressSpace: addressSpace)
   #expect(run.status == 1, sourceLocation: sourceLocation)
   #expect(run.output == "", sourceLocation: sourceLocation)
   #expect(run.errorLines.count == 1, "\(run.errors)", sourceLocation: sourceLocation)

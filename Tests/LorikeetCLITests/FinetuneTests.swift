@@ -130,12 +130,51 @@ import Testing
     }
   }
 
+  @Test func quietRunsSayNothing() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      let run = try Command.run(
+        arguments(setup, directory + "/run", ["max_steps=2"]) + ["--quiet"])
+      #expect(run.status == 0 && run.errors == "", "\(run.errors)")
+      #expect(run.output.contains("\"steps\": 2"))
+    }
+  }
+
+  /// Before pictures are encoded and anything is written.
+  @Test func whatCannotWorkIsSaidFirst() throws {
+    try withTemporaryDirectory { directory in
+      let words = String(repeating: "a red one ", count: 100)
+      let setup = try TinySetup(
+        in: directory,
+        lines: [#"{"file_name": "2.png", "text": "\#(words)", "split": "validation"}"#])
+      try expectFailure(
+        arguments(setup, directory + "/run", ["max_steps=2"]), naming: setup.data + "/2.png",
+        "but the model's context holds 256")
+      #expect(!FileManager.default.fileExists(atPath: directory + "/run"))
+      // Stand-ins count where they come up.
+      let short = try TinySetup(in: directory + "/short")
+      let many = ["max_steps=1", "stand_in_tokens=1000"]
+      try expectFailure(
+        arguments(short, directory + "/run", many), naming: ".png", "context holds 256")
+      let never = try Command.run(
+        arguments(short, directory + "/run", many + ["drop_image=0"]))
+      #expect(never.status == 0, "\(never.errors)")
+      let file = short.data + "/0.png"
+      try expectFailure(
+        arguments(short, file + "/run", ["max_steps=1"]), naming: file + "/run", "Not a directory")
+    }
+  }
+
   @Test func wrongRecipesAreOneLine() throws {
     try withTemporaryDirectory { directory in
       let setup = try TinySetup(in: directory)
       for (change, cause) in [
         ("learning_rat=1", "unknown key learning_rat"), ("eval_samples=-1", "eval_samples -1"),
         ("prune=best:1", "unknown method"), ("max_steps=1e99", "max_steps"),
+        (
+          "base_dtype=int3",
+          "key base_dtype: the value is not of the kind expected (int3 is none of"
+        ),
         ("decoder.target_modules=[nothing]", "match no linear layer"),
         ("decoder.target_modules=[q_proj, nothing]", "targets nothing match no linear layer"),
       ] {

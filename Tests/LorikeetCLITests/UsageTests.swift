@@ -53,6 +53,19 @@ import Testing
     #expect(run.errors.hasSuffix("(see '\(help)')\n"), "\(run.errors)")
   }
 
+  @Test(arguments: ["0", "-1", "two", "1025", "99999999999999999999", "1.5"])
+  func threadsOfTheEnvironmentAreChecked(threads: String) throws {
+    let arguments = ["inspect", "/nowhere"]
+    func run(_ more: [String]) throws -> Finished {
+      try Command.run(arguments + more, environment: ["LORIKEET_THREADS": threads])
+    }
+    let wrong = try run([])
+    #expect(wrong.status == 2 && wrong.errorLines.count == 1, "\(wrong.errors)")
+    #expect(wrong.errors.contains("LORIKEET_THREADS is \(threads), expected 1 to 1024"))
+    // The option goes before it.
+    #expect(try run(["--threads", "1"]).status == 1)
+  }
+
   @Test(arguments: [
     ["--help"], ["debug", "--help"], ["debug", "forward", "--help"],
     ["debug", "preprocess", "--help"], ["help", "debug", "tokenize"],

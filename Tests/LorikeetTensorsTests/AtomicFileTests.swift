@@ -28,6 +28,21 @@ import Testing
     }
   }
 
+  /// What a process does that is told to end; here in one directory, as other tests write too.
+  @Test func whatIsHalfWrittenIsRemovedAtTheEnd() throws {
+    try withTemporaryDirectory { directory in
+      try AtomicFile.write("whole", to: directory + "/whole")
+      let file = try AtomicFile(path: directory + "/half")
+      try file.write("half of it")
+      let name = try #require(try files(directory).first { $0.hasPrefix(".half") })
+      UnfinishedFiles.enter(directory + "/none")
+      var left: [String] = []
+      UnfinishedFiles.remove(below: directory) { left = (try? files(directory)) ?? [] }
+      #expect(left == ["whole"], "\(name)")
+      #expect(throws: FileError.self) { try file.commit() }
+    }
+  }
+
   @Test func aFileThatIsGivenUpLeavesNothing() throws {
     try withTemporaryDirectory { directory in
       let path = directory + "/weights.bin"

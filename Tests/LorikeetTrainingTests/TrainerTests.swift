@@ -107,12 +107,21 @@ import Testing
       // Another pruning is another name; a spoiled file is made again.
       _ = try finish(setup, options + ["prune=uniform:0.5"], output: "pruned")
       #expect(try files(below: setup.directory + "/features").count == 2 * stored.count)
-      for name in stored.keys {
-        try Data("spoiled".utf8).write(
-          to: URL(fileURLWithPath: setup.directory + "/features/" + name))
+      let names = stored.keys.sorted()
+      for (index, name) in names.enumerated() {
+        var data = stored[name] ?? Data()
+        switch index % 4 {
+        case 0: data = Data("spoiled".utf8)
+        case 1: data = stored[names[(index + 1) % names.count]] ?? Data()
+        case 2: data[data.count - 1] ^= 1  // of a feature, or of the checksum
+        default: data[data.count / 2] ^= 64
+        }
+        try data.write(to: URL(fileURLWithPath: setup.directory + "/features/" + name))
       }
       let third = try finish(setup, options, output: "third")
       #expect(try third.losses("train") == memory.losses("train"))
+      let mended = try files(below: setup.directory + "/features")
+      #expect(stored.allSatisfy { mended[$0.key] == $0.value })
     }
   }
 

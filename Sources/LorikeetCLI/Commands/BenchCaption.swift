@@ -29,6 +29,9 @@ struct BenchCaption: WorkingCommand {
   @OptionGroup(title: "Model options")
   var prune: PruneOption
 
+  @Option(help: "Keep the model's weights in this type (default: as they are stored).")
+  var baseDtype: BaseType?
+
   @Flag(help: .init("Write one caption and end.", visibility: .hidden))
   var once = false
 
@@ -46,11 +49,15 @@ struct BenchCaption: WorkingCommand {
     options.tokens = tokens
     options.prune = prune.prune == "none" ? nil : prune.prune
     options.repetitions = bench.counts
-    let benchmark = CaptionBenchmark(BenchmarkModel(.directory(directory)), options)
+    let benchmark = CaptionBenchmark(
+      BenchmarkModel(.directory(directory), baseType: baseDtype), options)
     if once { return try benchmark.once() }
     var command = [
       "bench", "caption", "--once", "--model", directory, "--tokens", String(tokens), picture,
     ]
+    // What there is to note has been said.
+    command.append("--quiet")
+    if let baseDtype { command += ["--base-dtype", baseDtype.rawValue] }
     if let prune = options.prune { command += ["--prune", prune] }
     if let threads = common.threads { command += ["--threads", String(threads)] }
     let measured = try benchmark.run(command: command)

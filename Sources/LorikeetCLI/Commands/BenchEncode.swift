@@ -25,6 +25,9 @@ struct BenchEncode: WorkingCommand {
   @Option(help: "The most pictures of a directory, evenly chosen.")
   var limit = 60
 
+  @Option(help: "Keep the model's weights in this type (default: as they are stored).")
+  var baseDtype: BaseType?
+
   @OptionGroup(title: "Benchmark options")
   var bench: BenchOptions
 
@@ -36,7 +39,8 @@ struct BenchEncode: WorkingCommand {
   func work() throws {
     let paths = try EncodeBenchmark.pictures(in: pictures, limit: limit)
     let benchmark = try EncodeBenchmark(
-      BenchmarkModel(.directory(ModelSource.directory(model))), pictures: paths, bench.counts)
+      BenchmarkModel(.directory(ModelSource.directory(model)), baseType: baseDtype),
+      pictures: paths, bench.counts)
     let measured = try benchmark.run()
     try BenchPrinter(json: bench.json).print(measured)
   }

@@ -35,15 +35,18 @@ struct BenchGemm: WorkingCommand {
   var common: CommonOptions
 
   func validate() throws {
-    if let dtype, !GemmBenchmark.dtypes.contains(where: { $0.rawValue == dtype }) {
+    if let dtype, type == nil {
       throw ValidationError(
         "--dtype is \(dtype), expected "
           + GemmBenchmark.dtypes.map(\.rawValue).joined(separator: ", "))
     }
   }
 
+  private var type: DType? {
+    GemmBenchmark.dtypes.first { $0.rawValue == dtype?.uppercased() }
+  }
+
   func work() throws {
-    let type = dtype.flatMap { DType(rawValue: $0) }
     var products = shape
     if products.isEmpty {
       products = GemmBenchmark.standard.filter { type == nil || $0.dtype == type }

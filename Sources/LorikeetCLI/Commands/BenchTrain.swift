@@ -11,8 +11,8 @@ struct BenchTrain: WorkingCommand {
     abstract: "Times a training step.",
     discussion: """
       The step is the trainer's own: a frozen encoder, a trained projector and LoRA on all linear \
-      layers of the decoder, on noise for pictures and words. Any key of a training recipe can be \
-      set with --set.
+      layers of the decoder, on noise for pictures and words. Keys of a training recipe that change \
+      a step and have no option here can be set with --set.
 
       Examples:
         lorikeet bench train --model vlm --profile
@@ -74,7 +74,20 @@ struct BenchTrain: WorkingCommand {
   @OptionGroup(title: "Common options")
   var common: CommonOptions
 
+  /// Keys of a recipe that have options here.
+  private static let optionsOfKeys = [
+    "model": "--model", "base_dtype": "--base-dtype", "prune": "--prune", "seed": "--seed",
+    "per_device_train_batch_size": "--batch", "gradient_accumulation_steps": "--batch",
+    "feature_cache": "--cached-features",
+  ]
+
   func validate() throws {
+    for change in changes {
+      let key = String(change.prefix { $0 != "=" })
+      if let option = Self.optionsOfKeys[key] {
+        throw ValidationError("--set \(key) is \(option) here")
+      }
+    }
     try BenchOptions.require(batch, in: 1...4096, "batch")
     try BenchOptions.require(visualTokens, in: 1...65_536, "visual-tokens")
     try BenchOptions.require(textTokens, in: 1...65_536, "text-tokens")
@@ -104,6 +117,10 @@ struct BenchTrain: WorkingCommand {
     let model = try modelOptions.source()
     // What cannot run is said before anything is measured.
     _ = try TrainingRecipe(path: nil, changes: changes)
+    for size in sizes ?? sweep?.sizes ?? [] {
+      var (model, options) = (model, options)
+      try sweep?.apply(size, &model, &options)
+    }
     guard let sweep else {
       let benchmark = try TrainBenchmark(model, options)
       let printer = try BenchPrinter(json: bench.json)
@@ -118,7 +135,14 @@ struct BenchTrain: WorkingCommand {
       var (model, options) = (model, options)
       try sweep.apply(size, &model, &options)
       note("\(sweep.rawValue) \(size)")
-      var measurement = try TrainBenchmark(model, options).run().measurement
+      var measurement: MeasuredWork
+      do {
+        measurement = try TrainBenchmark(model, options).run().measurement
+      } catch {
+        // What was measured before is not lost.
+        if !measurements.isEmpty { try printer.print(measurements) }
+        throw error
+      }
       measurement.name = "\(sweep.rawValue) \(size)"
       measurement.settings.append("sweep", .string(sweep.rawValue))
       measurement.settings.append("size", .int(size))

@@ -67,6 +67,9 @@ struct Convert: WorkingCommand {
       guard dtype != nil else {
         throw ValidationError("Missing expected argument '--dtype <dtype>'")
       }
+      guard maxShardSize == nil || !output.hasSuffix(".gguf") else {
+        throw ValidationError("--max-shard-size is for directories, not for .gguf")
+      }
       guard to == nil, rank == nil, energy == nil else {
         throw ValidationError("--to, --rank and --energy need --adapter")
       }

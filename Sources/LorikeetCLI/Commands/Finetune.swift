@@ -74,7 +74,8 @@ struct Finetune: WorkingCommand {
     let run = RunDirectory(recipe.output)
     let trainer = try Trainer(
       recipe, pipeline, setup, data: dataset, source: source,
-      cache: RegistryHome.standard.features, run: run, resume: resume, report: note)
+      cache: RegistryHome.standard.features, run: run, resume: resume, report: note,
+      output: common.quiet ? .silent : .standardError)
     Self.stopOnInterrupt()
     let summary = try trainer.train()
     note("\(summary.ending.rawValue) (step \(summary.state.step))")
@@ -92,10 +93,5 @@ struct Finetune: WorkingCommand {
   /// Lets Ctrl-C end the training after the present step.
   private static func stopOnInterrupt() {
     signal(SIGINT) { _ in Trainer.isStopRequested.store(true, ordering: .relaxed) }
-    // A parent that starts processes from a worker thread hands its blocked signals down.
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGINT)
-    sigprocmask(SIG_UNBLOCK, &signals, nil)
   }
 }

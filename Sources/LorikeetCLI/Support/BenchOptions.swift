@@ -46,8 +46,8 @@ struct BenchModelOptions: ParsableArguments {
     completion: .directory)
   var model: String?
 
-  @Option(help: "The decoder whose sizes the random weights have.")
-  var decoderShape = DecoderShape.smolLM2Small
+  @Option(help: "The decoder whose sizes the random weights have (default: smollm2-135m).")
+  var decoderShape: DecoderShape?
 
   @Option(help: "The number of the random decoder's layers.")
   var layers: Int?
@@ -56,6 +56,9 @@ struct BenchModelOptions: ParsableArguments {
   var baseDtype: BaseType?
 
   func validate() throws {
+    if decoderShape != nil, model != nil {
+      throw ValidationError("--decoder-shape is for random weights, without --model")
+    }
     if let layers {
       try BenchOptions.require(layers, in: 1...1000, "layers")
       if model != nil { throw ValidationError("--layers is for random weights, without --model") }
@@ -67,7 +70,7 @@ struct BenchModelOptions: ParsableArguments {
       if let model {
         .directory(try ModelSource.directory(model))
       } else {
-        .random(decoderShape, layers: layers)
+        .random(decoderShape ?? .smolLM2Small, layers: layers)
       }
     return BenchmarkModel(source, baseType: baseDtype)
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Foundation
 import Lorikeet
 
 /// Options that every command has.
@@ -32,7 +33,13 @@ extension WorkingCommand {
   static var computes: Bool { true }
 
   func run() throws {
-    if let threads = common.threads { ThreadPool.configure(threads: threads) }
+    if let threads = common.threads {
+      ThreadPool.configure(threads: threads)
+    } else if let text = ProcessInfo.processInfo.environment["LORIKEET_THREADS"], !text.isEmpty {
+      guard let threads = Int(text), (1...1024).contains(threads) else {
+        throw ValidationError("LORIKEET_THREADS is \(text), expected 1 to 1024")
+      }
+    }
     if Self.computes, MatrixProductEngine.instructionSet == "portable" {
       note("note: without AVX2 or NEON, computing takes several times as long")
     }

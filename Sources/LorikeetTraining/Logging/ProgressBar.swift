@@ -29,6 +29,9 @@ public final class ProgressBar {
         FileHandle.standardError.write(Data(text.utf8))
       }
     }
+
+    /// Nothing is shown.
+    public static var silent: Output { Output(columns: { nil }, write: { _ in }) }
   }
 
   private let label: String
