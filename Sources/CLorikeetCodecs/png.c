@@ -62,6 +62,14 @@ static inline uint32_t shift_for_division_by_255(uint32_t a) { return ((a >> 8) 
 static void over_white(const uint8_t *rgba, uint8_t *rgb, size_t count) {
   for (size_t i = 0; i < count; i++, rgba += 4, rgb += 3) {
     uint32_t alpha = rgba[3];
+    if (alpha == 255) {
+      memcpy(rgb, rgba, 3);
+      continue;
+    }
+    if (alpha == 0) {
+      memset(rgb, 255, 3);
+      continue;
+    }
     uint32_t above = alpha << 7, below = 255 * ((255 - alpha) << 7);
     for (int c = 0; c < 3; c++) {
       rgb[c] = (uint8_t)(shift_for_division_by_255(rgba[c] * above + below + (0x80u << 7)) >> 7);
@@ -93,6 +101,10 @@ lk_status lk_png_decode(const uint8_t *data, size_t size, uint32_t width, uint32
   png_set_read_fn(png, &state, read_bytes);
   png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+#ifdef PNG_IGNORE_ADLER32
+  // A second sum over what the chunks' own sums have vouched for.
+  png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
+#endif
   // Colour profiles, texts and the like do not change the 8-bit values, so they are skipped unread.
   static const png_byte skipped[] =
       "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0"

@@ -44,7 +44,8 @@ package struct DecodeBenchmark {
     generation.maxTokens = options.tokens + 1
     generation.stopsAtEnd = false
     generation.cacheType = options.cacheType
-    var (prefill, decode): ([Double], [Double]) = ([], [])
+    var (prefill, decode, rates): ([Double], [Double], [Double]) = ([], [], [])
+    let weights = weights
     var (operations, prefillOperations) = (0, 0)
     PeakMemory.reset()
     let load = ProcessorLoad()
@@ -59,9 +60,11 @@ package struct DecodeBenchmark {
           prefillOperations = WorkCounter.operations - before
         }
       }
+      let end = clock.now
       guard let first, round >= options.repetitions.warmUp else { continue }
       prefill.append(start.duration(to: first) / .seconds(1))
-      decode.append(first.duration(to: clock.now) / .seconds(1) / Double(options.tokens))
+      decode.append(first.duration(to: end) / .seconds(1) / Double(options.tokens))
+      rates += (0..<4).compactMap { _ in MachineLimits.readRate(weights) }
       operations = (WorkCounter.operations - before - prefillOperations) / options.tokens
     }
     let others = load.others()
@@ -83,6 +86,7 @@ package struct DecodeBenchmark {
         work: "decode", name: "token", settings: settings, timing: each,
         operations: Double(operations),
         bytes: Double(weights.reduce(0) { $0 + $1.bytes.count }),
+        bandwidth: rates.isEmpty ? nil : Timing(samples: rates).median,
         numbers: [("tokens_per_second", 1 / each.median)], peakMemory: peak),
     ]
   }

@@ -91,6 +91,34 @@ package struct MachineLimits: Sendable {
     return Double(bytes) / seconds
   }
 
+  /// Bytes a second at which all threads of the pool together read these weights in order, where they
+  /// lie; nil if there is too little of them.
+  static func readRate(_ weights: [StoredTensor]) -> Double? {
+    let chunk = 1 << 20
+    let chunks = weights.flatMap { weight in
+      let start = (weight.storage.base + weight.bytes.lowerBound).alignedUp(toMultipleOf: 64)
+      let end = weight.storage.base + weight.bytes.upperBound
+      return stride(from: 0, to: max(0, end - start) / 512 * 512, by: chunk).map {
+        UnsafeRawBufferPointer(start: start + $0, count: min(chunk, (end - start) / 512 * 512 - $0))
+      }
+    }
+    guard !chunks.isEmpty else { return nil }
+    let threads = ThreadPool.shared.threads
+    let sums = UnsafeMutablePointer<UInt64>.allocate(capacity: threads)
+    defer { sums.deallocate() }
+    let seconds = Repetitions.seconds {
+      nonisolated(unsafe) let (chunks, sums) = (chunks, sums)
+      onThreads(threads) { thread in
+        for index in ThreadPool.part(thread, of: threads, count: chunks.count) {
+          if let start = chunks[index].baseAddress {
+            sums[thread] = lk_read_in_order(start, chunks[index].count)
+          }
+        }
+      }
+    }
+    return withExtendedLifetime(weights) { Double(chunks.reduce(0) { $0 + $1.count }) / seconds }
+  }
+
   /// Calls `body` once on each of some threads at the same time.
   private static func onThreads(_ threads: Int, _ body: @Sendable (Int) -> Void) {
     if threads == 1 { body(0) } else { ThreadPool.shared.run(threads, body) }

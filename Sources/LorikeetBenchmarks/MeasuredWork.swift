@@ -15,6 +15,9 @@ package struct MeasuredWork: Sendable {
   package var operations: Double?
   /// Bytes that one repetition has to read from memory.
   package var bytes: Double?
+  /// Bytes a second that could be read in order just before and after; nil where the machine's limit,
+  /// measured once, has to do. The speed of a shared machine's memory does not stay the same.
+  package var bandwidth: Double?
   /// Other numbers, such as tokens a second.
   package var numbers: [(name: String, value: Double)] = []
   /// The most bytes that were resident.
@@ -22,7 +25,8 @@ package struct MeasuredWork: Sendable {
 
   package init(
     work: String, name: String, settings: JSONLine = [:], timing: Timing, operations: Double? = nil,
-    bytes: Double? = nil, numbers: [(name: String, value: Double)] = [], peakMemory: Int? = nil
+    bytes: Double? = nil, bandwidth: Double? = nil, numbers: [(name: String, value: Double)] = [],
+    peakMemory: Int? = nil
   ) {
     self.work = work
     self.name = name
@@ -30,6 +34,7 @@ package struct MeasuredWork: Sendable {
     self.timing = timing
     self.operations = operations
     self.bytes = bytes
+    self.bandwidth = bandwidth
     self.numbers = numbers
     self.peakMemory = peakMemory
   }
@@ -38,7 +43,8 @@ package struct MeasuredWork: Sendable {
   ///
   /// Always there: `work`, `name`, `repetitions`, `seconds` (the median) with `seconds_min`,
   /// `seconds_q1`, `seconds_q3`, `seconds_max`, and `other_processors`. Where they mean something:
-  /// `gflop`, `gflops`, `fma_share`; `read_bytes`, `gb_per_second`, `memory_share`; `peak_bytes`.
+  /// `gflop`, `gflops`, `fma_share`; `read_bytes`, `gb_per_second`, `memory_share`, `read_gb_per_second`;
+  /// `peak_bytes`.
   /// Settings and other numbers stand under names of their own.
   package func line(_ limits: MachineLimits) -> JSONLine {
     var line: JSONLine = ["work": .string(work), "name": .string(name)]
@@ -60,7 +66,8 @@ package struct MeasuredWork: Sendable {
       let rate = bytes / timing.median
       line.append("read_bytes", .double(bytes))
       line.append("gb_per_second", .double(rate / 1e9))
-      line.append("memory_share", .double(rate / limits.bandwidth))
+      line.append("memory_share", .double(rate / (bandwidth ?? limits.bandwidth)))
+      if let bandwidth { line.append("read_gb_per_second", .double(bandwidth / 1e9)) }
     }
     for (name, value) in numbers { line.append(name, .double(value)) }
     if let peakMemory { line.append("peak_bytes", .int(peakMemory)) }
