@@ -110,7 +110,7 @@ package enum Codec {
     }
     if status == LK_OK { return }
     let detail = String(
-      decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      decoding: message.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
     switch status {
     case LK_TRUNCATED: throw .truncated(name: name, format: format, detail: detail)
     case LK_UNSUPPORTED: throw .unsupported(name: name, format: format, detail: detail)

@@ -66,6 +66,16 @@ import Testing
     #expect(try run(["--threads", "1"]).status == 1)
   }
 
+  @Test(arguments: [("LORIKEET_ISA", "mmx"), ("LORIKEET_GEMM", "mkl")])
+  func kernelsOfTheEnvironmentAreChecked(variable: String, value: String) throws {
+    let run = try Command.run(["inspect", "/nowhere"], environment: [variable: value])
+    #expect(run.status == 2 && run.errorLines.count == 1, "\(run.errors)")
+    #expect(run.errors.contains("\(variable) is \(value), expected"))
+    let portable = try Command.run(
+      ["inspect", "/nowhere"], environment: ["LORIKEET_ISA": "portable"])
+    #expect(portable.status == 1)
+  }
+
   @Test(arguments: [
     ["--help"], ["debug", "--help"], ["debug", "forward", "--help"],
     ["debug", "preprocess", "--help"], ["help", "debug", "tokenize"],

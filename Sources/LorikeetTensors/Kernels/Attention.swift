@@ -76,9 +76,6 @@ package struct AttentionRecord {
 }
 
 extension Kernels {
-  /// Queries that are handled together; scores of one block are all that exists at a time.
-  private static let queryBlock = 64
-
   /// softmax(scale Q K^T) V for each head and segment (Vaswani et al., 2017, eq. 1).
   ///
   /// - Parameters:
@@ -92,77 +89,48 @@ extension Kernels {
     check(q, k, v, segments, shape)
     WorkCounter.addAttention(products: 2, segments, shape)
     let (queries, keys) = (q.rows, k.rows)
-    let (qWidth, kWidth, d) = (q.width, k.width, shape.headWidth)
+    let products = AttentionProducts(shape)
     var output = Tensor(uninitialized: q.shape)
     var logSums = Tensor(repeating: 0, [shape.heads, queries])
-    var sums = Tensor(repeating: 0, record.keepsColumnSums ? [shape.heads, keys] : [0])
+    let sumsColumns = record.keepsColumnSums
+    var sums = Tensor(repeating: 0, sumsColumns ? [shape.heads, keys] : [0])
     let wanted = record.keepsProbabilities
     var probabilities = segments.map {
       Tensor(repeating: 0, wanted ? [shape.heads, $0.queries.count, $0.keys.count] : [0])
     }
-    let sumsColumns = record.keepsColumnSums
-    let kept = probabilities.indices.map { i in
-      probabilities[i].withMutablePointer { SharedPointer($0) }
-    }
-    let tasks = segments.count * shape.heads
-    q.withPointer { q in
-      k.withPointer { k in
-        v.withPointer { v in
-          output.withMutablePointer { output in
-            logSums.withMutablePointer { logSums in
-              sums.withMutablePointer { sums in
-                let (q, k, v) = (SharedPointer(q), SharedPointer(k), SharedPointer(v))
-                let (output, logSums) = (SharedPointer(output), SharedPointer(logSums))
-                let sums = SharedPointer(sums)
-                parallelRows(tasks, grain: 1) { chosen in
-                  for task in chosen {
-                    let (index, head) = (task / shape.heads, task % shape.heads)
-                    let segment = segments[index]
-                    let keyHead = head / (shape.heads / shape.keyHeads)
-                    let keyCount = segment.keys.count
-                    forEachBlock(segment, shape) { block, seenByAny in
-                      let firstKey = segment.keys.lowerBound + seenByAny.lowerBound
-                      let first = firstKey * kWidth + keyHead * d
-                      let visible = seenByAny.count
-                      let scores = UnsafeMutablePointer<Float>.allocate(
-                        capacity: block.count * max(visible, 1))
-                      defer { scores.deallocate() }
-                      let row = (segment.queries.lowerBound + block.lowerBound) * qWidth + head * d
-                      serialMatrixProduct(
-                        q.raw + row, lda: qWidth, transposed: false, k.raw + first, ldb: kWidth,
-                        transposed: true, into: scores, ldc: visible, m: block.count, n: visible,
-                        k: d, alpha: shape.scale, beta: 0)
-                      for i in 0..<block.count {
-                        let range = seen(block.lowerBound + i, segment, shape)
-                        let start = range.lowerBound - seenByAny.lowerBound
-                        let (limit, end) = (range.count, start + range.count)
-                        let line = scores + i * visible
-                        let query = segment.queries.lowerBound + block.lowerBound + i
-                        if let cap = shape.softCap { lk_soft_cap(limit, cap, line + start) }
-                        logSums.raw[head * queries + query] =
-                          limit > 0 ? lk_softmax(limit, line + start) : 0
-                        line.update(repeating: 0, count: start)
-                        (line + end).update(repeating: 0, count: visible - end)
-                        if sumsColumns {
-                          lk_axpy(
-                            limit, 1, line + start, sums.raw + head * keys + firstKey + start)
-                        }
-                        if wanted {
-                          let place =
-                            (head * segment.queries.count + block.lowerBound + i) * keyCount
-                          (kept[index].raw + place + range.lowerBound).update(
-                            from: line + start, count: limit)
-                        }
-                      }
-                      serialMatrixProduct(
-                        scores, lda: visible, transposed: false, v.raw + first, ldb: kWidth,
-                        transposed: false, into: output.raw + row, ldc: qWidth, m: block.count,
-                        n: d, k: visible, alpha: 1, beta: 0)
-                    }
-                  }
-                }
+    withExtendedLifetime((q, k, v)) {
+      let (q, k, v) = (SharedPointer(to: q), SharedPointer(to: k), SharedPointer(to: v))
+      let (outputAt, logSumsAt) = (SharedPointer(into: &output), SharedPointer(into: &logSums))
+      let sumsAt = SharedPointer(into: &sums)
+      let kept = probabilities.indices.map { SharedPointer(into: &probabilities[$0]) }
+      parallelRows(segments.count * shape.heads, grain: 1) { chosen in
+        for task in chosen {
+          let (index, head) = task.quotientAndRemainder(dividingBy: shape.heads)
+          for block in AttentionBlock.all(of: segments[index], head, shape) {
+            let visible = block.keys.count
+            let scores = UnsafeMutablePointer<Float>.allocate(
+              capacity: block.queries.count * max(visible, 1))
+            defer { scores.deallocate() }
+            products.scores(q, k, block, alpha: shape.scale, into: scores)
+            for (i, query) in block.queries.enumerated() {
+              let range = block.seen(query)
+              let line = scores + i * visible
+              let seen = line + range.lowerBound
+              if let cap = shape.softCap { lk_soft_cap(range.count, cap, seen) }
+              logSumsAt.raw[head * queries + block.firstQuery + i] =
+                range.isEmpty ? 0 : lk_softmax(range.count, seen)
+              clear(line, outside: range, of: visible)
+              if sumsColumns {
+                let key = block.firstKey + range.lowerBound
+                lk_axpy(range.count, 1, seen, sumsAt.raw + head * keys + key)
+              }
+              if wanted {
+                let row = head * block.segment.queries.count + query
+                let first = row * block.segment.keys.count + block.keys.lowerBound
+                (kept[index].raw + first).update(from: line, count: visible)
               }
             }
+            products.sumOverKeys(scores, v, block, into: outputAt)
           }
         }
       }
@@ -188,127 +156,73 @@ extension Kernels {
   ) -> (q: Tensor, k: Tensor, v: Tensor) {
     check(q, k, v, segments, shape)
     WorkCounter.addAttention(products: 5, segments, shape)
-    let queries = q.rows
-    let (qWidth, kWidth, d) = (q.width, k.width, shape.headWidth)
+    let (queries, qWidth, d) = (q.rows, q.width, shape.headWidth)
     let group = shape.heads / shape.keyHeads
-    var gq = Tensor(repeating: 0, q.shape)
-    var gk = Tensor(repeating: 0, k.shape)
-    var gv = Tensor(repeating: 0, v.shape)
-    let tasks = segments.count * shape.keyHeads
-    q.withPointer { q in
-      k.withPointer { k in
-        v.withPointer { v in
-          gradient.withPointer { g in
-            output.withPointer { output in
-              logSums.withPointer { logSums in
-                gq.withMutablePointer { gq in
-                  gk.withMutablePointer { gk in
-                    gv.withMutablePointer { gv in
-                      let (q, k, v) = (SharedPointer(q), SharedPointer(k), SharedPointer(v))
-                      let (g, output) = (SharedPointer(g), SharedPointer(output))
-                      let logSums = SharedPointer(logSums)
-                      let (gq, gk, gv) = (SharedPointer(gq), SharedPointer(gk), SharedPointer(gv))
-                      // Queries of one key head share its gradients, so they stay in one task.
-                      parallelRows(tasks, grain: 1) { chosen in
-                        for task in chosen {
-                          let segment = segments[task / shape.keyHeads]
-                          let keyHead = task % shape.keyHeads
-                          for head in keyHead * group..<(keyHead + 1) * group {
-                            forEachBlock(segment, shape) { block, seenByAny in
-                              let firstKey = segment.keys.lowerBound + seenByAny.lowerBound
-                              let first = firstKey * kWidth + keyHead * d
-                              let visible = seenByAny.count
-                              let size = block.count * max(visible, 1)
-                              let p = UnsafeMutablePointer<Float>.allocate(
-                                capacity: shape.softCap == nil ? 2 * size : 3 * size)
-                              defer { p.deallocate() }
-                              let (dp, capped) = (p + size, p + 2 * size)
-                              let start = segment.queries.lowerBound + block.lowerBound
-                              let row = start * qWidth + head * d
-                              serialMatrixProduct(
-                                q.raw + row, lda: qWidth, transposed: false, k.raw + first,
-                                ldb: kWidth, transposed: true, into: p, ldc: visible,
-                                m: block.count, n: visible, k: d, alpha: shape.scale, beta: 0)
-                              serialMatrixProduct(
-                                g.raw + row, lda: qWidth, transposed: false, v.raw + first,
-                                ldb: kWidth, transposed: true, into: dp, ldc: visible,
-                                m: block.count, n: visible, k: d, alpha: 1, beta: 0)
-                              for i in 0..<block.count {
-                                let range = seen(block.lowerBound + i, segment, shape)
-                                let before = range.lowerBound - seenByAny.lowerBound
-                                let end = before + range.count
-                                let line = p + i * visible
-                                if let cap = shape.softCap {
-                                  lk_soft_cap(range.count, cap, line + before)
-                                  (capped + i * visible).update(from: line, count: visible)
-                                }
-                                lk_exp_minus(
-                                  range.count, logSums.raw[head * queries + start + i],
-                                  line + before)
-                                line.update(repeating: 0, count: before)
-                                (line + end).update(repeating: 0, count: visible - end)
-                              }
-                              serialMatrixProduct(
-                                p, lda: visible, transposed: true, g.raw + row, ldb: qWidth,
-                                transposed: false, into: gv.raw + first, ldc: kWidth, m: visible,
-                                n: d, k: block.count, alpha: 1, beta: 1)
-                              for i in 0..<block.count {
-                                let dot = lk_dot(
-                                  d, g.raw + row + i * qWidth, output.raw + row + i * qWidth)
-                                lk_softmax_backward(
-                                  visible, dp + i * visible, dot, shape.scale, p + i * visible)
-                                if let cap = shape.softCap {
-                                  let range = seen(block.lowerBound + i, segment, shape)
-                                  let place =
-                                    i * visible + range.lowerBound - seenByAny.lowerBound
-                                  lk_soft_cap_backward(range.count, cap, capped + place, p + place)
-                                }
-                              }
-                              serialMatrixProduct(
-                                p, lda: visible, transposed: false, k.raw + first, ldb: kWidth,
-                                transposed: false, into: gq.raw + row, ldc: qWidth,
-                                m: block.count, n: d, k: visible, alpha: 1, beta: 0)
-                              serialMatrixProduct(
-                                p, lda: visible, transposed: true, q.raw + row, ldb: qWidth,
-                                transposed: false, into: gk.raw + first, ldc: kWidth, m: visible,
-                                n: d, k: block.count, alpha: 1, beta: 1)
-                            }
-                          }
-                        }
-                      }
-                    }
-                  }
-                }
-              }
-            }
+    let products = AttentionProducts(shape)
+    var gradients = (
+      q: Tensor(repeating: 0, q.shape), k: Tensor(repeating: 0, k.shape),
+      v: Tensor(repeating: 0, v.shape)
+    )
+    withExtendedLifetime((gradient, q, k, v, output, logSums)) {
+      let (q, k, v) = (SharedPointer(to: q), SharedPointer(to: k), SharedPointer(to: v))
+      let (g, output) = (SharedPointer(to: gradient), SharedPointer(to: output))
+      let logSums = SharedPointer(to: logSums)
+      let gq = SharedPointer(into: &gradients.q)
+      let (gk, gv) = (SharedPointer(into: &gradients.k), SharedPointer(into: &gradients.v))
+      /// One block of queries; they add to the gradients of the keys that they see.
+      @Sendable func differentiate(_ block: AttentionBlock) {
+        let visible = block.keys.count
+        let size = block.queries.count * max(visible, 1)
+        let p = UnsafeMutablePointer<Float>.allocate(
+          capacity: shape.softCap == nil ? 2 * size : 3 * size)
+        defer { p.deallocate() }
+        let (dp, capped) = (p + size, p + 2 * size)
+        products.scores(q, k, block, alpha: shape.scale, into: p)
+        products.scores(g, v, block, alpha: 1, into: dp)
+        for (i, query) in block.queries.enumerated() {
+          let range = block.seen(query)
+          let line = p + i * visible
+          if let cap = shape.softCap {
+            lk_soft_cap(range.count, cap, line + range.lowerBound)
+            (capped + i * visible).update(from: line, count: visible)
+          }
+          let logSum = logSums.raw[block.head * queries + block.firstQuery + i]
+          lk_exp_minus(range.count, logSum, line + range.lowerBound)
+          clear(line, outside: range, of: visible)
+        }
+        products.addOverQueries(p, g, block, to: gv)
+        for (i, query) in block.queries.enumerated() {
+          let row = (block.firstQuery + i) * qWidth + block.head * d
+          let dot = lk_dot(d, g.raw + row, output.raw + row)
+          lk_softmax_backward(visible, dp + i * visible, dot, shape.scale, p + i * visible)
+          if let cap = shape.softCap {
+            let range = block.seen(query)
+            let place = i * visible + range.lowerBound
+            lk_soft_cap_backward(range.count, cap, capped + place, p + place)
+          }
+        }
+        products.sumOverKeys(p, k, block, into: gq)
+        products.addOverQueries(p, q, block, to: gk)
+      }
+      // Queries of one key head share its gradients, so they stay in one task.
+      parallelRows(segments.count * shape.keyHeads, grain: 1) { chosen in
+        for task in chosen {
+          let (index, keyHead) = task.quotientAndRemainder(dividingBy: shape.keyHeads)
+          for head in keyHead * group..<(keyHead + 1) * group {
+            AttentionBlock.all(of: segments[index], head, shape).forEach(differentiate)
           }
         }
       }
     }
-    return (gq, gk, gv)
+    return gradients
   }
 
-  /// The keys of its segment that query `i` sees, both counted within the segment.
-  static func seen(
-    _ i: Int, _ segment: AttentionSegment, _ shape: AttentionShape
-  ) -> Range<Int> {
-    guard shape.isCausal else { return 0..<segment.keys.count }
-    let next = max(0, segment.keys.count - segment.queries.count + i + 1)
-    let first = shape.window.map { max(0, next - $0) } ?? 0
-    return next > segment.prefix ? first..<next : 0..<min(segment.prefix, segment.keys.count)
-  }
-
-  /// Blocks of queries, counted within the segment, each with the keys that any of it sees.
-  private static func forEachBlock(
-    _ segment: AttentionSegment, _ shape: AttentionShape, _ body: (Range<Int>, Range<Int>) -> Void
+  /// Sets what stands before and after a range of a line to 0.
+  private static func clear(
+    _ line: UnsafeMutablePointer<Float>, outside range: Range<Int>, of count: Int
   ) {
-    for start in stride(from: 0, to: segment.queries.count, by: queryBlock) {
-      let block = start..<min(start + queryBlock, segment.queries.count)
-      let (first, last) = (
-        seen(block.lowerBound, segment, shape), seen(block.upperBound - 1, segment, shape)
-      )
-      body(block, first.lowerBound..<last.upperBound)
-    }
+    line.update(repeating: 0, count: range.lowerBound)
+    (line + range.upperBound).update(repeating: 0, count: count - range.upperBound)
   }
 
   private static func check(

@@ -58,7 +58,7 @@ extension Kernels {
                 let head = task % tasksPerSegment * perTask
                 let first = segment.keys.lowerBound * stride + head / group * d * size
                 for (index, row) in segment.queries.enumerated() {
-                  let range = seen(index, segment, shape)
+                  let range = segment.keysSeen(by: index, shape)
                   let (seen, place) = (range.count, row * qWidth + head * d)
                   let from = first + range.lowerBound * stride
                   if scores.count < perTask * seen {

@@ -16,6 +16,10 @@ package struct SharedPointer: @unchecked Sendable {
   let raw: UnsafeMutablePointer<Float>
   init(_ raw: UnsafeMutablePointer<Float>) { self.raw = raw }
   init(_ raw: UnsafePointer<Float>) { self.raw = UnsafeMutablePointer(mutating: raw) }
+  /// For reading; the tensor must outlive it (`withExtendedLifetime`).
+  init(to tensor: Tensor) { self.init(tensor.withPointer { $0 }) }
+  /// For writing; the tensor must outlive it, and must not be touched meanwhile.
+  init(into tensor: inout Tensor) { self.init(tensor.withMutablePointer { $0 }) }
 }
 
 extension Kernels {
