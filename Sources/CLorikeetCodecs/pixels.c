@@ -12,24 +12,59 @@ static inline uint8_t clip(int32_t sum) {
   return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-void lk_resample_rows(const uint8_t *source, size_t source_stride, size_t rows, uint8_t *target,
-                      size_t width, const lk_span *spans, const int32_t *coefficients,
-                      size_t taps) {
+typedef uint8_t four_bytes __attribute__((vector_size(4)));
+typedef int32_t four_sums __attribute__((vector_size(16)));
+
+static inline __attribute__((always_inline)) void resample_rows(
+    const uint8_t *source, size_t source_stride, size_t rows, uint8_t *target, size_t width,
+    const lk_span *spans, const int32_t *coefficients, size_t taps) {
   for (size_t y = 0; y < rows; y++, source += source_stride) {
+    // A pixel is read with the byte that follows it, which after the last row nobody owns.
+    int is_last = y + 1 == rows;
     for (size_t x = 0; x < width; x++, target += 3) {
       const int32_t *weights = coefficients + x * taps;
       const uint8_t *pixel = source + (size_t)spans[x].first * 3;
-      int32_t red = LK_HALF, green = LK_HALF, blue = LK_HALF;
-      for (int32_t i = 0; i < spans[x].count; i++, pixel += 3) {
-        red += pixel[0] * weights[i];
-        green += pixel[1] * weights[i];
-        blue += pixel[2] * weights[i];
+      four_sums sums = {LK_HALF, LK_HALF, LK_HALF, 0};
+      if (!is_last) {
+        for (int32_t i = 0; i < spans[x].count; i++, pixel += 3) {
+          four_bytes values;
+          memcpy(&values, pixel, 4);
+          sums += __builtin_convertvector(values, four_sums) * weights[i];
+        }
+      } else {
+        for (int32_t i = 0; i < spans[x].count; i++, pixel += 3) {
+          for (int c = 0; c < 3; c++) sums[c] += pixel[c] * weights[i];
+        }
       }
-      target[0] = clip(red);
-      target[1] = clip(green);
-      target[2] = clip(blue);
+      for (int c = 0; c < 3; c++) target[c] = clip(sums[c]);
     }
   }
+}
+
+void lk_resample_rows_portable(const uint8_t *source, size_t source_stride, size_t rows,
+                               uint8_t *target, size_t width, const lk_span *spans,
+                               const int32_t *coefficients, size_t taps) {
+  resample_rows(source, source_stride, rows, target, width, spans, coefficients, taps);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void resample_rows_avx2(
+    const uint8_t *source, size_t source_stride, size_t rows, uint8_t *target, size_t width,
+    const lk_span *spans, const int32_t *coefficients, size_t taps) {
+  resample_rows(source, source_stride, rows, target, width, spans, coefficients, taps);
+}
+#endif
+
+void lk_resample_rows(const uint8_t *source, size_t source_stride, size_t rows, uint8_t *target,
+                      size_t width, const lk_span *spans, const int32_t *coefficients,
+                      size_t taps) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) {
+    resample_rows_avx2(source, source_stride, rows, target, width, spans, coefficients, taps);
+    return;
+  }
+#endif
+  resample_rows(source, source_stride, rows, target, width, spans, coefficients, taps);
 }
 
 #define LK_BLOCK 64

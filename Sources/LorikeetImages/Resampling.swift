@@ -91,7 +91,7 @@ extension Image {
   ) throws(ImageError) -> Image {
     try resized(
       width: width, height: height, filter: filter, name: name, limits: limits,
-      columns: lk_resample_columns)
+      passes: Passes(across: lk_resample_rows, down: lk_resample_columns))
   }
 
   /// As `resized`, without vector instructions beyond the platform's baseline.
@@ -100,17 +100,25 @@ extension Image {
   ) throws(ImageError) -> Image {
     try resized(
       width: width, height: height, filter: filter, name: "resized picture", limits: .default,
-      columns: lk_resample_columns_portable)
+      passes: Passes(across: lk_resample_rows_portable, down: lk_resample_columns_portable))
   }
 
-  private typealias ColumnPass = (
-    UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<UInt8>?, Int, UnsafePointer<lk_span>?,
-    UnsafePointer<Int32>?, Int
-  ) -> Void
+  private struct Passes {
+    let across:
+      (
+        UnsafePointer<UInt8>?, Int, Int, UnsafeMutablePointer<UInt8>?, Int, UnsafePointer<lk_span>?,
+        UnsafePointer<Int32>?, Int
+      ) -> Void
+    let down:
+      (
+        UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<UInt8>?, Int, UnsafePointer<lk_span>?,
+        UnsafePointer<Int32>?, Int
+      ) -> Void
+  }
 
   private func resized(
     width: Int, height: Int, filter: ResamplingFilter, name: String, limits: ImageLimits,
-    columns: ColumnPass
+    passes: Passes
   ) throws(ImageError) -> Image {
     guard width > 0, height > 0 else { throw .badSize(name: name, width: width, height: height) }
     try limits.check(width: width, height: height, name: name)
@@ -121,28 +129,30 @@ extension Image {
     // the rounding, so the condition is Pillow's.
     let (fewerRows, fewerColumns) = (self.height - height, self.width - width)
     if fewerRows > 0, fewerRows > 2 * fewerColumns {
-      return resampledDown(height, filter, columns).resampledAcross(width, filter)
+      return resampledDown(height, filter, passes).resampledAcross(width, filter, passes)
     }
     try limits.check(width: width, height: self.height, name: name)
-    return resampledAcross(width, filter).resampledDown(height, filter, columns)
+    return resampledAcross(width, filter, passes).resampledDown(height, filter, passes)
   }
 
-  private func resampledAcross(_ width: Int, _ filter: ResamplingFilter) -> Image {
+  private func resampledAcross(
+    _ width: Int, _ filter: ResamplingFilter, _ passes: Passes
+  ) -> Image {
     guard width != self.width else { return self }
     let taps = Taps(from: self.width, to: width, filter)
     var result = [UInt8](repeating: 0, count: height * width * 3)
-    lk_resample_rows(
+    passes.across(
       pixels, self.width * 3, height, &result, width, taps.spans, taps.coefficients, taps.count)
     return Image(width: width, height: height, pixels: result)
   }
 
   private func resampledDown(
-    _ height: Int, _ filter: ResamplingFilter, _ pass: ColumnPass
+    _ height: Int, _ filter: ResamplingFilter, _ passes: Passes
   ) -> Image {
     guard height != self.height else { return self }
     let taps = Taps(from: self.height, to: height, filter)
     var result = [UInt8](repeating: 0, count: height * width * 3)
-    pass(pixels, width * 3, &result, height, taps.spans, taps.coefficients, taps.count)
+    passes.down(pixels, width * 3, &result, height, taps.spans, taps.coefficients, taps.count)
     return Image(width: width, height: height, pixels: result)
   }
 

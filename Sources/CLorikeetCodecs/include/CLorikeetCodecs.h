@@ -70,6 +70,11 @@ void lk_resample_rows(const uint8_t *source, size_t source_stride, size_t rows, 
                       size_t width, const lk_span *spans, const int32_t *coefficients,
                       size_t taps);
 
+// lk_resample_rows without vector instructions beyond the platform's baseline.
+void lk_resample_rows_portable(const uint8_t *source, size_t source_stride, size_t rows,
+                               uint8_t *target, size_t width, const lk_span *spans,
+                               const int32_t *coefficients, size_t taps);
+
 // Resamples columns: output row y is the sum over its span of source rows of `row_bytes` bytes.
 void lk_resample_columns(const uint8_t *source, size_t row_bytes,
                          uint8_t *target, size_t height, const lk_span *spans,
