@@ -54,24 +54,24 @@ extension Image {
   package func planes(of rect: PixelRect, table: [Float]) -> [Float] {
     precondition(rect.width > 0 && rect.height > 0 && table.count == 768, "planes: bad arguments")
     let plane = rect.width * rect.height
-    var result = [Float](repeating: 0, count: 3 * plane)
     let (left, right) = (max(rect.x, 0), min(rect.x + rect.width, width))
     let (top, bottom) = (max(rect.y, 0), min(rect.y + rect.height, height))
-    if right - left < rect.width || bottom - top < rect.height {
-      for channel in 0..<3 {
-        for index in 0..<plane { result[channel * plane + index] = table[channel * 256] }
+    return [Float](unsafeUninitializedCapacity: 3 * plane) { target, count in
+      count = 3 * plane
+      guard let base = target.baseAddress else { return }
+      if right - left < rect.width || bottom - top < rect.height {
+        for channel in 0..<3 {
+          (base + channel * plane).initialize(repeating: table[channel * 256], count: plane)
+        }
       }
-    }
-    guard left < right, top < bottom else { return result }
-    let from = (top * width + left) * 3
-    let to = (top - rect.y) * rect.width + left - rect.x
-    pixels.withUnsafeBufferPointer { source in
-      result.withUnsafeMutableBufferPointer { target in
+      guard left < right, top < bottom else { return }
+      let from = (top * width + left) * 3
+      let to = (top - rect.y) * rect.width + left - rect.x
+      pixels.withUnsafeBufferPointer { source in
+        guard let source = source.baseAddress else { return }
         lk_planes(
-          source.baseAddress.map { $0 + from }, width * 3, right - left, bottom - top, table,
-          target.baseAddress.map { $0 + to }, rect.width, plane)
+          source + from, width * 3, right - left, bottom - top, table, base + to, rect.width, plane)
       }
     }
-    return result
   }
 }

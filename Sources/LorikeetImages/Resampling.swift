@@ -140,9 +140,12 @@ extension Image {
   ) -> Image {
     guard width != self.width else { return self }
     let taps = Taps(from: self.width, to: width, filter)
-    var result = [UInt8](repeating: 0, count: height * width * 3)
-    passes.across(
-      pixels, self.width * 3, height, &result, width, taps.spans, taps.coefficients, taps.count)
+    let result = [UInt8](unsafeUninitializedCapacity: height * width * 3) { target, count in
+      count = height * width * 3
+      passes.across(
+        pixels, self.width * 3, height, target.baseAddress, width, taps.spans, taps.coefficients,
+        taps.count)
+    }
     return Image(width: width, height: height, pixels: result)
   }
 
@@ -151,8 +154,11 @@ extension Image {
   ) -> Image {
     guard height != self.height else { return self }
     let taps = Taps(from: self.height, to: height, filter)
-    var result = [UInt8](repeating: 0, count: height * width * 3)
-    passes.down(pixels, width * 3, &result, height, taps.spans, taps.coefficients, taps.count)
+    let result = [UInt8](unsafeUninitializedCapacity: height * width * 3) { target, count in
+      count = height * width * 3
+      passes.down(
+        pixels, width * 3, target.baseAddress, height, taps.spans, taps.coefficients, taps.count)
+    }
     return Image(width: width, height: height, pixels: result)
   }
 
