@@ -68,6 +68,16 @@ void lk_thin(lk_format format, int transposed, ptrdiff_t m, ptrdiff_t n, ptrdiff
   lk_kernels_chosen()->thin(format, transposed, m, n, k, alpha, x, ldx, w, stride, beta, y, ldy);
 }
 
+void lk_score(const lk_cached *keys_are, ptrdiff_t heads, float scale, const float *q,
+              const void *keys, const void *next, float *scores) {
+  lk_kernels_chosen()->score(keys_are, heads, scale, q, keys, next, scores);
+}
+
+void lk_mix(const lk_cached *values_are, ptrdiff_t heads, const float *shares, const void *values,
+            const void *next, float *mixed) {
+  lk_kernels_chosen()->mix(values_are, heads, shares, values, next, mixed);
+}
+
 const float lk_nf4[16] = {
     -1.0f,
     -0.6961928009986877f,

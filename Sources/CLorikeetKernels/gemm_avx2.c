@@ -119,8 +119,10 @@ LK_INLINE TARGET void v_look_up_nibbles(const uint8_t *p, const float *table, ve
 #include "gemm_template.h"
 #include "gemm_dequantize.h"
 #include "gemm_thin.h"
+#include "gemm_attend.h"
 
 const lk_kernels KERNELS = {
-    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin};
+    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin, .score = score,
+    .mix = mix};
 
 #endif

@@ -97,6 +97,8 @@ LK_INLINE void v_from_nibbles(const uint8_t *p, vec w[8]) {
 #include "gemm_template.h"
 #include "gemm_dequantize.h"
 #include "gemm_thin.h"
+#include "gemm_attend.h"
 
 const lk_kernels KERNELS = {
-    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin};
+    .name = NAME, .sgemm = sgemm, .dequantize = dequantize, .thin = thin, .score = score,
+    .mix = mix};

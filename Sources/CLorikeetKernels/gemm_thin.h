@@ -47,9 +47,52 @@ LK_INLINE TARGET void thin_tile(const lk_format format, const int rows, const in
   }
 }
 
+// The number of units of 32 values whose sums are kept apart, so that none waits for the one before.
+#define DOT_UNITS (UNIT < 4 ? 4 / UNIT : 1)
+
+// <x, row> in the order of memory, which single values are read fastest in.
+LK_INLINE TARGET float thin_dot(const lk_format format, ptrdiff_t k, const float *x,
+                                const uint8_t *row) {
+  vec acc[DOT_UNITS * UNIT];
+#pragma clang loop unroll(full)
+  for (int j = 0; j < DOT_UNITS * UNIT; j++) acc[j] = v_zero();
+  ptrdiff_t units = k / 32, u = 0;
+  for (; u + DOT_UNITS <= units; u += DOT_UNITS) {
+#pragma clang loop unroll(full)
+    for (int s = 0; s < DOT_UNITS; s++) {
+      // Conversion leaves the processor too little room to look this far ahead by itself.
+      if (format != LK_F32) __builtin_prefetch(row + 64 * (u + s) + 8192, 0, 3);
+      vec t[UNIT];
+      unpack(format, row, u + s, t);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < UNIT; j++) {
+        acc[s * UNIT + j] = v_fma(t[j], v_load(x + 32 * (u + s) + VLEN * j), acc[s * UNIT + j]);
+      }
+    }
+  }
+  for (; u < units; u++) {
+    vec t[UNIT];
+    unpack(format, row, u, t);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < UNIT; j++) acc[j] = v_fma(t[j], v_load(x + 32 * u + VLEN * j), acc[j]);
+  }
+#pragma clang loop unroll(full)
+  for (int j = 1; j < DOT_UNITS * UNIT; j++) acc[0] = v_fma(v_set1(1), acc[j], acc[0]);
+  float sum = v_sum(acc[0]);
+  for (ptrdiff_t p = 32 * units; p < k; p++) sum += x[p] * stored_float(format, row, p);
+  return sum;
+}
+
 LK_INLINE TARGET void thin_rows(const lk_format format, const int count, ptrdiff_t n, ptrdiff_t k,
                                 float alpha, const float *x, ptrdiff_t ldx, const uint8_t *w,
                                 ptrdiff_t stride, float beta, float *y, ptrdiff_t ldy) {
+  if (count == 1 && has_single_values(format)) {
+    for (ptrdiff_t r = 0; r < n; r++) {
+      float sum = thin_dot(format, k, x, w + r * stride);
+      y[r] = beta == 0 ? alpha * sum : alpha * sum + beta * y[r];
+    }
+    return;
+  }
   const int height = count <= 2 ? THIN_ROWS : 2;
   // Whole tiles ahead, 8 KiB at the least: the processor's own prefetching stops at each page.
   ptrdiff_t tile = height * stride;

@@ -21,6 +21,9 @@ public final class Tape {
 
   private var steps: [(output: Variable, profile: Int, backward: (Tensor) -> Void)] = []
 
+  /// Whether all that is wanted of an operator is its value: small ones then take no more time than that.
+  var wantsValuesOnly: Bool { !isRecording && profiler == nil }
+
   /// A tape for a block within this one.
   func inner() -> Tape { Tape(isRecording: true, profiler: profiler) }
 

@@ -79,7 +79,7 @@ public struct Tensor: Sendable {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= rows, "Tensor.rows: \(range) of \(shape)")
     return Tensor(
-      shape: [range.count, width], storage: storage, offset: offset + range.lowerBound * width)
+      shape: Shape(range.count, width), storage: storage, offset: offset + range.lowerBound * width)
   }
 
   /// Lends the values for reading; the pointer must not leave the closure.

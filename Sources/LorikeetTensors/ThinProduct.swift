@@ -147,7 +147,7 @@ enum ThinProduct {
         + max(Double(weight.rows * weight.stride) / 25e3, values * Double((m + 1) / 2) / 30e3)
     }
     // Longer products get more tasks, so that a thread that was held up is helped out.
-    return max(
-      1, min(Int(min(time / 2, 1e6)), time > 400 ? 4 * threads : time > 40 ? 2 * threads : threads))
+    let perThread = time > 400 ? 4 : time > 150 ? 2 : 1
+    return max(1, min(Int(min(time / 2, 1e6)), perThread * threads))
   }
 }

@@ -61,7 +61,7 @@ public struct WeightMatrix: Sendable {
     precondition(
       x.width == inputs && (bias ?? x).count == (bias == nil ? x.count : outputs),
       "WeightMatrix.multiply: \(x.shape) by \(shape)^T")
-    var y = Tensor(uninitialized: [x.rows, outputs])
+    var y = Tensor(uninitialized: Shape(x.rows, outputs))
     y.withMutablePointer { multiply(x, transposed: true, into: $0, beta: 0, bias: bias) }
     return y
   }
@@ -78,7 +78,7 @@ public struct WeightMatrix: Sendable {
     let hasBias = layers.contains { $0.bias != nil }
     let results = layers.map { layer in
       precondition(layer.weight.inputs == x.width, "WeightMatrix.multiply: \(x.shape)")
-      var y = Tensor(uninitialized: [rows, layer.weight.outputs])
+      var y = Tensor(uninitialized: Shape(rows, layer.weight.outputs))
       if hasBias { Kernels.setRows(of: &y, to: layer.bias) }
       return y
     }
@@ -109,7 +109,7 @@ public struct WeightMatrix: Sendable {
 
   /// g W: `[rows, out]` to `[rows, in]`.
   package func multiplyTransposed(_ g: Tensor) -> Tensor {
-    var y = Tensor(uninitialized: [g.rows, inputs])
+    var y = Tensor(uninitialized: Shape(g.rows, inputs))
     y.withMutablePointer { multiplyTransposed(g, into: $0, beta: 0) }
     return y
   }

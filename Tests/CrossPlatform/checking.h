@@ -59,6 +59,7 @@ int same_bits(const float *a, const float *b, ptrdiff_t count);
 void check_products(const lk_kernels *kernels);
 void check_conversions(const lk_kernels *kernels);
 void check_thin_products(const lk_kernels *kernels);
+void check_cached_attention(const lk_kernels *kernels);
 void check_sums_and_norms(void);
 void check_activations(void);
 void check_training(void);

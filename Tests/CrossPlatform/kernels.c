@@ -54,14 +54,18 @@ static void check_choice(void) {
   EXPECT(lk_force_instruction_set(99) == 0 && lk_kernels_named("sse9") == NULL);
 }
 
-// lk_sgemm, lk_thin and lk_dequantize with the memory of the calling thread.
+// lk_sgemm, lk_thin, lk_dequantize, lk_score and lk_mix with the memory of the calling thread.
 static void *run_chosen(void *result) {
   static const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {1, 0, 2, 0, 1, 3};
-  float c[4] = {0}, y[4] = {0}, copy[6] = {0};
+  float c[4] = {0}, y[4] = {0}, copy[6] = {0}, score = 0, mixed[3] = {0};
   lk_sgemm(0, 1, 2, 2, 3, 1, a, 3, b, 3, 0, c, 2, NULL);
   lk_thin(LK_F32, 1, 2, 2, 3, 1, a, 3, b, 3 * sizeof(float), 0, y, 2);
   lk_dequantize(LK_F32, a, copy, 6);
-  static const float expected[] = {7, 11, 16, 23};
+  const lk_cached one = {LK_F32, 1, 3 * sizeof(float), 1, 3};
+  lk_score(&one, 1, 1, a, b, b, &score);
+  lk_mix(&one, 1, &score, a, a, mixed);
+  static const float expected[] = {7, 11, 16, 23}, sevenfold[] = {7, 14, 21};
+  EXPECT(score == 7 && same_bits(mixed, sevenfold, 3));
   EXPECT(same_bits(c, expected, 4) && same_bits(y, expected, 4) && same_bits(copy, a, 6));
   uintptr_t workspace = (uintptr_t)lk_thread_workspace();
   EXPECT(workspace % 64 == 0 && workspace == (uintptr_t)lk_thread_workspace());
@@ -94,6 +98,7 @@ int main(void) {
     check_products(kernels);
     check_conversions(kernels);
     check_thin_products(kernels);
+    check_cached_attention(kernels);
     check_sums_and_norms();
     check_activations();
     check_training();

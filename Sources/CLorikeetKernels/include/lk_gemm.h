@@ -18,6 +18,13 @@ typedef enum lk_format { LK_F32, LK_BF16, LK_F16, LK_Q8_0, LK_Q4_0, LK_Q4_1, LK_
 // The code book of the 4-bit normal float, ascending (T. Dettmers et al., "QLoRA", 2023, app. E).
 extern const float lk_nf4[16];
 
+// Keys or values of some tokens, in one of the formats without blocks: rows `stride` bytes apart
+// that hold `heads` times `width` values each.
+typedef struct lk_cached {
+  lk_format format;
+  ptrdiff_t tokens, stride, heads, width;
+} lk_cached;
+
 // The kernels of one instruction set. All run in the calling thread.
 typedef struct lk_kernels {
   // "avx512", "avx2", "neon" or "portable".
@@ -42,6 +49,16 @@ typedef struct lk_kernels {
   void (*thin)(lk_format format, int transposed, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                float alpha, const float *x, ptrdiff_t ldx, const void *w, ptrdiff_t stride,
                float beta, float *y, ptrdiff_t ldy);
+
+  // scores[h, t] = scale <q[h], key of head h at token t> for a q [heads, width]; heads h that come
+  // after each other share one of the keys' heads. Meanwhile it asks for as much memory at `next`,
+  // which may lie anywhere, as it reads of the keys.
+  void (*score)(const lk_cached *keys_are, ptrdiff_t heads, float scale, const float *q,
+                const void *keys, const void *next, float *scores);
+
+  // mixed[h] = sum over t of shares[h, t] value of head h at token t; the rest is as above.
+  void (*mix)(const lk_cached *values_are, ptrdiff_t heads, const float *shares,
+              const void *values, const void *next, float *mixed);
 } lk_kernels;
 
 // The kernels chosen for this machine: the widest that it has, or those that the environment
@@ -67,6 +84,12 @@ void lk_thin(lk_format format, int transposed, ptrdiff_t m, ptrdiff_t n, ptrdiff
              const float *x, ptrdiff_t ldx, const void *w, ptrdiff_t stride, float beta, float *y,
              ptrdiff_t ldy);
 
+// The chosen kernels' score and mix.
+void lk_score(const lk_cached *keys_are, ptrdiff_t heads, float scale, const float *q,
+              const void *keys, const void *next, float *scores);
+void lk_mix(const lk_cached *values_are, ptrdiff_t heads, const float *shares, const void *values,
+            const void *next, float *mixed);
+
 // The calling thread's own workspace for sgemm.
 float *lk_thread_workspace(void);
 
@@ -74,6 +97,11 @@ float *lk_thread_workspace(void);
 // alone.
 #define LK_SCRATCH_FLOATS 65536
 float *lk_thread_scratch(void);
+
+// Asks for bytes that are about to be read.
+static inline void lk_prefetch(const void *from, ptrdiff_t bytes) {
+  for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)from + i);
+}
 
 // Tells the processor that the thread is waiting in a loop.
 static inline void lk_spin_pause(void) {

@@ -16,6 +16,7 @@ extension Tape {
   public func add(_ a: Variable, using b: Variable) -> Variable {
     var sum = b.takeValue()
     Kernels.accumulate(a.value, into: &sum)
+    if wantsValuesOnly { return Variable(sum) }
     return output(sum, from: [a, b]) { g in
       a.accumulate(g)
       b.accumulate(g)

@@ -38,6 +38,7 @@ extension Tape {
   private func linear(
     _ x: Variable, _ weight: Parameter, _ matrix: WeightMatrix, bias: Parameter?, value: Tensor
   ) -> Variable {
+    if wantsValuesOnly { return Variable(value) }
     let weightVariable = weight.isTrainable ? weight.variable : nil
     let biasVariable = bias?.isTrainable == true ? bias?.variable : nil
     let input = weightVariable == nil ? nil : x.value

@@ -15,6 +15,7 @@ extension Tape {
     var w = weight.value
     if offset != 0 { Kernels.accumulate(Tensor(repeating: offset, w.shape), into: &w) }
     let (y, inverse) = Kernels.rmsNorm(input, weight: w, epsilon: epsilon)
+    if wantsValuesOnly { return Variable(y) }
     let again = { [w] in Kernels.rmsNorm(input, weight: w, epsilon: epsilon).0 }
     return output(y, from: [x, weight], recompute: again) { [w] g in
       let gradients = Kernels.rmsNormBackward(

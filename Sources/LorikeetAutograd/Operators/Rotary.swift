@@ -14,6 +14,7 @@ extension Tape {
     let headWidth = headWidth ?? table.headWidth
     var value = x.takeValue()
     Kernels.rotate(&value, by: table, headWidth: headWidth)
+    if wantsValuesOnly { return Variable(value) }
     return output(value, from: [x]) { g in
       // A rotation, scaled: the gradient turns back by the same angle.
       var g = g

@@ -9,7 +9,7 @@ extension Kernels {
   /// `attention` of new tokens to those in a cache, where nothing but the output is asked for.
   ///
   /// A few queries a segment, as decoding has them, read keys and values straight from the cache, in
-  /// the type in which it holds them; the heads that share keys read them together.
+  /// the type in which it holds them.
   ///
   /// - Parameters:
   ///   - q: `[queries, heads x headWidth]`.
@@ -32,56 +32,113 @@ extension Kernels {
         q, keys.values(0..<end), values.values(0..<end), segments: segments, shape: shape,
         record: &record)
     }
-    let (qWidth, d, size) = (q.width, shape.headWidth, keys.dtype.blockBytes)
-    let stride = keys.width * size
-    let group = shape.heads / shape.keyHeads
-    // One task for each group of heads, unless that is too few for the threads.
-    let perTask =
-      segments.count * shape.keyHeads < 2 * ThreadPool.shared.threads ? 1 : group
-    let tasksPerSegment = shape.heads / perTask
-    // Tasks that are worth waking a thread for: 2 flop for each of keys and values, some 20 a
-    // nanosecond.
-    let work = segments.reduce(0) { $0 + $1.keys.count * $1.queries.count } * shape.heads * d * 4
-    let tasks = segments.count * tasksPerSegment
-    let grain = work < 100_000 ? tasks : 1
+    return CachedAttention(shape, q.rows, segments).run(q, keys, values, format)
+  }
+}
+
+/// Attention of single queries, cut along the keys: each part reads its keys and values in the order
+/// in which they lie, once for all heads, and gives a softmax of its own; the parts of a query are
+/// then weighted by their sums of exponentials (Dao et al., "Flash-Decoding for long-context
+/// inference", 2023). Where it is cut does not depend on the number of threads.
+private struct CachedAttention {
+  /// Keys of a part, at the most.
+  private static let size = 32
+
+  private struct Part {
+    let query: Int
+    /// Rows of the cache.
+    let keys: Range<Int>
+  }
+
+  private let shape: AttentionShape
+  private let parts: [Part]
+  /// The parts of each query that has any.
+  private let queries: [Range<Int>]
+
+  init(_ shape: AttentionShape, _ rows: Int, _ segments: [AttentionSegment]) {
+    self.shape = shape
+    var parts: [Part] = []
+    var queries: [Range<Int>] = []
+    for segment in segments {
+      for (index, query) in segment.queries.enumerated() {
+        let seen = segment.keysSeen(by: index, shape)
+        let (first, start) = (parts.count, segment.keys.lowerBound)
+        for key in stride(from: seen.lowerBound, to: seen.upperBound, by: Self.size) {
+          let end = min(key + Self.size, seen.upperBound)
+          parts.append(Part(query: query, keys: start + key..<start + end))
+        }
+        if first < parts.count { queries.append(first..<parts.count) }
+      }
+    }
+    (self.parts, self.queries) = (parts, queries)
+  }
+
+  func run(_ q: Tensor, _ keys: RowBuffer, _ values: RowBuffer, _ format: lk_format) -> Tensor {
     var output = Tensor(uninitialized: q.shape)
-    q.withPointer { q in
-      keys.withBytes { keys in
-        values.withBytes { values in
-          output.withMutablePointer { output in
-            let (q, output) = (SharedPointer(q), SharedPointer(output))
-            nonisolated(unsafe) let (keys, values) = (keys, values)
-            parallelRows(tasks, grain: grain) { chosen in
-              var scores: [Float] = []
-              for task in chosen {
-                let segment = segments[task / tasksPerSegment]
-                let head = task % tasksPerSegment * perTask
-                let first = segment.keys.lowerBound * stride + head / group * d * size
-                for (index, row) in segment.queries.enumerated() {
-                  let range = segment.keysSeen(by: index, shape)
-                  let (seen, place) = (range.count, row * qWidth + head * d)
-                  let from = first + range.lowerBound * stride
-                  if scores.count < perTask * seen {
-                    scores = Array(repeating: 0, count: perTask * segment.keys.count)
-                  }
-                  scores.withUnsafeMutableBufferPointer { scores in
-                    guard let scores = scores.baseAddress else { return }
-                    lk_thin(
-                      format, 1, perTask, seen, d, shape.scale, q.raw + place, d, keys + from,
-                      stride, 0, scores, seen)
-                    if let cap = shape.softCap { lk_soft_cap(perTask * seen, cap, scores) }
-                    for i in 0..<perTask { _ = lk_softmax(seen, scores + i * seen) }
-                    lk_thin(
-                      format, 0, perTask, seen, d, 1, scores, seen, values + from, stride, 0,
-                      output.raw + place, d)
-                  }
-                }
-              }
+    var mixed = Tensor(uninitialized: Shape(parts.count, q.width))
+    // Logarithms of sums of exponentials: heads by parts, so that a head's stand side by side.
+    var sums = Tensor(uninitialized: Shape(shape.heads, parts.count))
+    let into = (
+      output: SharedPointer(into: &output), mixed: SharedPointer(into: &mixed),
+      sums: SharedPointer(into: &sums)
+    )
+    withExtendedLifetime((q, keys, values, output, mixed, sums)) {
+      keys.withBytes { keyBytes in
+        values.withBytes { valueBytes in
+          nonisolated(unsafe) let (keyBytes, valueBytes) = (keyBytes, valueBytes)
+          let (q, stride) = (SharedPointer(to: q), keys.width * keys.dtype.blockBytes)
+          parallelRows(parts.count, grain: 2) { range in
+            for index in range {
+              attend(
+                q.raw, keyBytes, valueBytes, stride, format, part: index, into.mixed.raw,
+                into.sums.raw)
             }
           }
         }
       }
+      for range in queries { combine(range, into.mixed.raw, into.sums.raw, into.output.raw) }
     }
     return output
+  }
+
+  /// A part's own attention, and its sums. Memory is asked for while other work is done: the part's
+  /// values during its scores, the keys of the part after it during its sums.
+  private func attend(
+    _ q: UnsafePointer<Float>, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer, _ stride: Int,
+    _ format: lk_format, part index: Int, _ mixed: UnsafeMutablePointer<Float>,
+    _ sums: UnsafeMutablePointer<Float>
+  ) {
+    let (part, heads, width) = (parts[index], shape.heads, shape.heads * shape.headWidth)
+    let (count, start) = (part.keys.count, part.keys.lowerBound * stride)
+    var cached = lk_cached(
+      format: format, tokens: count, stride: stride, heads: shape.keyHeads, width: shape.headWidth)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: heads * count) { scores in
+      guard let scores = scores.baseAddress else { return }
+      lk_score(
+        &cached, heads, shape.scale, q + part.query * width, keys + start, values + start, scores)
+      if let cap = shape.softCap { lk_soft_cap(heads * count, cap, scores) }
+      for head in 0..<heads {
+        sums[head * parts.count + index] = lk_softmax(count, scores + head * count)
+      }
+      lk_mix(
+        &cached, heads, scores, values + start, keys + start + count * stride,
+        mixed + index * width)
+    }
+  }
+
+  /// A query's output from its parts, each weighted by its share of the exponentials.
+  private func combine(
+    _ range: Range<Int>, _ mixed: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>,
+    _ output: UnsafeMutablePointer<Float>
+  ) {
+    let (d, width) = (shape.headWidth, shape.heads * shape.headWidth)
+    for head in 0..<shape.heads {
+      let shares = sums + head * parts.count + range.lowerBound
+      _ = lk_softmax(range.count, shares)
+      lk_thin(
+        LK_F32, 0, 1, range.count, d, 1, shares, range.count,
+        mixed + range.lowerBound * width + head * d, width * 4, 0,
+        output + parts[range.lowerBound].query * width + head * d, d)
+    }
   }
 }

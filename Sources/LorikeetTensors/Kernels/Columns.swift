@@ -8,7 +8,7 @@ extension Kernels {
     let rows = parts.first?.rows ?? 0
     precondition(parts.allSatisfy { $0.rows == rows }, "joinColumns: \(parts.map(\.shape))")
     let width = parts.reduce(0) { $0 + $1.width }
-    var result = Tensor(uninitialized: [rows, width])
+    var result = Tensor(uninitialized: Shape(rows, width))
     result.withMutablePointer { output in
       var start = 0
       for part in parts {
@@ -27,7 +27,7 @@ extension Kernels {
   /// x^T of a matrix.
   package static func transposed(_ x: Tensor) -> Tensor {
     let (rows, width) = (x.rows, x.width)
-    var result = Tensor(uninitialized: [width, rows])
+    var result = Tensor(uninitialized: Shape(width, rows))
     result.withMutablePointer { output in
       x.withPointer { input in
         for row in 0..<rows {
@@ -41,7 +41,7 @@ extension Kernels {
   /// Some columns of a matrix, copied.
   package static func columns(_ x: Tensor, _ range: Range<Int>) -> Tensor {
     precondition(range.upperBound <= x.width, "columns: \(range) of \(x.shape)")
-    var result = Tensor(uninitialized: [x.rows, range.count])
+    var result = Tensor(uninitialized: Shape(x.rows, range.count))
     result.withMutablePointer { output in
       x.withPointer { input in
         for row in 0..<x.rows {

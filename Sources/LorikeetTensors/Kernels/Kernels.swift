@@ -58,7 +58,7 @@ extension Kernels {
     _ a: Tensor, _ b: Tensor, transposeA ta: Bool = false, transposeB tb: Bool = false,
     alpha: Float = 1
   ) -> Tensor {
-    var c = Tensor(uninitialized: [ta ? a.width : a.rows, tb ? b.rows : b.width])
+    var c = Tensor(uninitialized: Shape(ta ? a.width : a.rows, tb ? b.rows : b.width))
     product(a, b, transposeA: ta, transposeB: tb, into: &c, alpha: alpha)
     return c
   }
@@ -165,7 +165,7 @@ extension Kernels {
   package static func gatherRows(_ pieces: [(tensor: Tensor, rows: Range<Int>)], width: Int)
     -> Tensor
   {
-    var y = Tensor(uninitialized: [pieces.reduce(0) { $0 + $1.rows.count }, width])
+    var y = Tensor(uninitialized: Shape(pieces.reduce(0) { $0 + $1.rows.count }, width))
     y.withMutablePointer { y in
       var target = y
       for piece in pieces where !piece.rows.isEmpty {

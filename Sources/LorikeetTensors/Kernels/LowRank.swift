@@ -77,7 +77,7 @@ package struct LowRankTerm {
     check(x, y)
     WorkCounter.addProduct(m: count, n: rank, k: inputs + outputs)
     let blocks = blocks
-    var hidden = Tensor(uninitialized: [count, rank])
+    var hidden = Tensor(uninitialized: Shape(count, rank))
     y.withMutablePointer { y in
       hidden.withMutablePointer { hidden in
         x.withPointer { x in
