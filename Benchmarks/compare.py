@@ -14,6 +14,7 @@ LORIKEET_BENCH_PICTURES, pictures; LORIKEET, the command; LORIKEET_THREADS, thre
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from document import ROOT, gibibytes, lines_of_json, seconds, table
 
 HERE = Path(__file__).resolve().parent
 WORK = ROOT / ".build/benchmarks"
+# The model as it is most often published.
+HALVED = str(WORK / "vlm-bfloat16")
 
 
 @dataclass
@@ -91,13 +94,19 @@ def works(model, pictures, picture):
             Work(f"llama-decode-{kind}", f"a token after 288, {kind}", "llama.cpp",
                  Side(llama, "token"), Side(own, "token"), ["llama_cpp"]),
         ]
+
+    def cold(model):
+        return (
+            Side(["caption.py", "--model", model, "--once", picture], "process", whole=True),
+            Side(["caption", "--model", model, "--repetitions", "1", "--warm-up", "0", picture],
+                 "cold"))
+
     encode = ["encode.py", "--model", model, pictures, "--part"]
     own = ["encode", "--model", model, pictures]
     return result + [
-        Work("caption-cold", "16 tokens, process start included", "transformers",
-             Side(["caption.py", "--model", model, "--once", picture], "process", whole=True),
-             Side(["caption", "--model", model, "--repetitions", "1", "--warm-up", "0", picture],
-                  "cold")),
+        Work("caption-cold", "16 tokens, process start included", "transformers", *cold(model)),
+        Work("caption-cold-bfloat16", "the same from files of bfloat16", "transformers, float32",
+             *cold(HALVED)),
         Work("caption-warm", "16 tokens, model open", "transformers",
              Side(["caption.py", "--model", model, picture], "warm"),
              Side(["caption", "--model", model, "--repetitions", "3", "--warm-up", "1", picture],
@@ -204,6 +213,13 @@ def assembled():
     return str(path)
 
 
+def halve(model):
+    """Writes the model's copy in bfloat16."""
+    shutil.rmtree(HALVED, ignore_errors=True)
+    subprocess.run([document.lorikeet(), "convert", "--model", model, "--dtype", "bfloat16",
+                    "--output", HALVED], check=True)
+
+
 def stamps():
     """Pictures of a real collection."""
     given = os.environ.get("LORIKEET_BENCH_PICTURES")
@@ -279,6 +295,8 @@ def main():
     todo = [work for work in works(model, pictures, picture) if is_chosen(work)]
     if not todo:
         parser.error(f"no work begins with {options.works}; --list names them")
+    if any(HALVED in work.ours.command for work in todo):
+        halve(model)
     kept = {}
     if Path(options.results).exists():
         for text in Path(options.results).read_text().splitlines():

@@ -2,6 +2,18 @@
 #include <cblas.h>
 #include <stddef.h>
 
+// Ends the threads that OpenBLAS starts when it is loaded. They would wait busily for a tenth of a
+// second; OpenBLAS starts them again when it wants them. Builds without threads of their own lack
+// this, its handler of forks.
+#if defined(__ELF__)
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+static inline void openblas_end_threads(void) {
+  if (blas_thread_shutdown_) blas_thread_shutdown_();
+}
+#else
+static inline void openblas_end_threads(void) {}
+#endif
+
 // The routines of LAPACK that are used; OpenBLAS holds them, its cblas.h does not declare them. Matrices
 // are column-major. The length of a character argument follows last.
 

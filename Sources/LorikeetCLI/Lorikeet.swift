@@ -32,6 +32,7 @@ struct LorikeetTool: ParsableCommand {
     ])
 
   static func main() {
+    MatrixProductEngine.endThreadsOfOpenBLAS()
     StandardOutput.ignoreClosedPipes()
     Interruption.watch()
     Memory.whenExhausted.withLock { $0 = { Failure.exit(ExhaustedMemory(bytes: $0)) } }

@@ -79,6 +79,13 @@ package struct JSONScanner: Sendable {
     guard position > start else {
       throw failure(position < bytes.count ? "a value" : "a value, found the end")
     }
+    // The ids of a vocabulary, tens of thousands, are short and need no text.
+    if isInteger, bytes[start] != UInt8(ascii: "-"), position - start < 18,
+      !bytes[start..<position].contains(UInt8(ascii: "-"))
+    {
+      return .integer(
+        bytes[start..<position].reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) })
+    }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger, let value = Int(text) { return .integer(value) }
     guard let value = Double(text), value.isFinite else { throw failure("a number") }
@@ -103,11 +110,11 @@ package struct JSONScanner: Sendable {
     while position < bytes.count {
       switch bytes[position] {
       case UInt8(ascii: "\""):
-        text.append(contentsOf: bytes[start..<position])
+        append(start..<position, to: &text)
         position += 1
         return
       case UInt8(ascii: "\\"):
-        text.append(contentsOf: bytes[start..<position])
+        append(start..<position, to: &text)
         position += 1
         try escape(into: &text)
         start = position
@@ -116,6 +123,42 @@ package struct JSONScanner: Sendable {
       }
     }
     throw failure("the end of a string")
+  }
+
+  private func append(_ range: Range<Int>, to text: inout [UInt8]) {
+    bytes.withUnsafeBufferPointer {
+      text.append(contentsOf: UnsafeBufferPointer(rebasing: $0[range]))
+    }
+  }
+
+  /// Passes over a list or an object to where its brackets close; what stands in it is not checked.
+  package mutating func skipBrackets() throws(Failure) {
+    let start = position
+    let end = bytes.withUnsafeBufferPointer { bytes -> Int? in
+      var (index, depth) = (start, 0)
+      while index < bytes.count {
+        let byte = bytes[index]
+        index += 1
+        switch byte {
+        case UInt8(ascii: "\""):
+          while index < bytes.count, bytes[index] != UInt8(ascii: "\"") {
+            index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1
+          }
+          index += 1
+        case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+        case UInt8(ascii: "}"), UInt8(ascii: "]"):
+          depth -= 1
+          if depth <= 0 { return index }
+        default: break
+        }
+      }
+      return nil
+    }
+    guard let end else {
+      position = bytes.count
+      throw failure("the end of a list or an object")
+    }
+    position = end
   }
 
   private mutating func escape(into text: inout [UInt8]) throws(Failure) {

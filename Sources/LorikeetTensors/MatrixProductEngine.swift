@@ -25,6 +25,10 @@ public enum MatrixProductEngine: String, Sendable {
   /// The instruction set that our kernels use here: "avx512", "avx2", "neon" or "portable".
   public static var instructionSet: String { String(cString: lk_isa()) }
 
+  /// Ends the threads that OpenBLAS has started for itself, which would keep a processor from a program
+  /// that has just begun. For programs, before they use OpenBLAS.
+  public static func endThreadsOfOpenBLAS() { openblas_end_threads() }
+
   /// OpenBLAS is called from the threads of our pool and must not start its own.
   static let pinOpenBLAS: Void = openblas_set_num_threads(1)
 }

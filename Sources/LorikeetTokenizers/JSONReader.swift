@@ -110,12 +110,11 @@ package struct JSONReader {
     }
   }
 
+  /// Passes over a value; what stands in a list or an object is not checked.
   package mutating func skipValue() throws(TokenizerError) {
     switch peek() {
-    case UInt8(ascii: "{"):
-      try forEachMember { (reader, _) throws(TokenizerError) in try reader.skipValue() }
-    case UInt8(ascii: "["):
-      try forEachElement { reader throws(TokenizerError) in try reader.skipValue() }
+    case UInt8(ascii: "{"), UInt8(ascii: "["):
+      try scan { scanner throws(JSONScanner.Failure) in try scanner.skipBrackets() }
     default:
       _ = try readValue()
     }
