@@ -22,6 +22,25 @@ public enum JSONFile {
     try decode(type, from: Data(text.utf8), path: path)
   }
 
+  /// Reads a file whose keys are not all known.
+  ///
+  /// - Throws: `CheckpointError` that names the file.
+  public static func value(from path: String) throws(CheckpointError) -> JSONValue {
+    try value(of: Array(contents(of: path)), path: path)
+  }
+
+  /// Reads JSON text that is in memory; `path` stands in messages.
+  public static func value(text: String, path: String) throws(CheckpointError) -> JSONValue {
+    try value(of: Array(text.utf8), path: path)
+  }
+
+  private static func value(of bytes: [UInt8], path: String) throws(CheckpointError) -> JSONValue {
+    do throws(JSONScanner.Failure) { return try JSONValue(parsing: bytes) } catch {
+      throw .malformed(
+        path: path, reason: "is not JSON at byte \(error.offset): expected \(error.expected)")
+    }
+  }
+
   private static func contents(of path: String) throws(CheckpointError) -> Data {
     let storage = try files { () throws(FileError) in try Storage.mapping(path: path) }
     return storage.withBytes { Data($0) }
@@ -37,7 +56,7 @@ public enum JSONFile {
     } catch let error as DecodingError {
       // The decoder calls the whole text corrupted when one number does not fit its key.
       if case .dataCorrupted(let context) = error, context.codingPath.isEmpty,
-        (try? JSONDecoder().decode(JSONValue.self, from: data)) != nil
+        (try? JSONValue(parsing: Array(data))) != nil
       {
         throw .malformed(
           path: path, reason: "holds a number that is not whole, or too large, for its key")

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Any JSON value, for files whose keys are not all known, and for writing with a chosen order.
-///
-/// Decoding does not keep the order of an object's keys: they come out sorted.
 public enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
@@ -99,43 +97,6 @@ public enum JSONValue: Sendable, Equatable {
       }
     }
     return result + "\""
-  }
-}
-
-extension JSONValue: Decodable {
-  private struct MemberKey: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
-  public init(from decoder: any Decoder) throws {
-    if let members = try? decoder.container(keyedBy: MemberKey.self) {
-      self = .object(
-        try members.allKeys.sorted { $0.stringValue < $1.stringValue }
-          .map { ($0.stringValue, try members.decode(JSONValue.self, forKey: $0)) })
-      return
-    }
-    if var values = try? decoder.unkeyedContainer() {
-      var array: [JSONValue] = []
-      while !values.isAtEnd { array.append(try values.decode(JSONValue.self)) }
-      self = .array(array)
-      return
-    }
-    let value = try decoder.singleValueContainer()
-    if value.decodeNil() {
-      self = .null
-    } else if let bool = try? value.decode(Bool.self) {
-      self = .bool(bool)
-    } else if let integer = try? value.decode(Int.self) {
-      self = .integer(integer)
-    } else if let number = try? value.decode(Double.self) {
-      self = .number(number)
-    } else {
-      self = .string(try value.decode(String.self))
-    }
   }
 }
 

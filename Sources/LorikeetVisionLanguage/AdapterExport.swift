@@ -83,7 +83,7 @@ extension ModelConversion {
   ) throws {
     func refuse(_ reason: String) -> AdapterError { .cannotConvert(source: output, reason: reason) }
     let path = source + "/config.json"
-    let kind: JSONValue = try JSONFile.decode(from: path)
+    let kind = try JSONFile.value(from: path)
     guard kind["model_type"] == "llama", case .language(let language) = model,
       let llama = language.decoder as? TransformerDecoder
     else {

@@ -92,11 +92,11 @@ public struct Assembly: Sendable {
   private func towerConfiguration() throws -> String {
     let path = encoder + "/config.json"
     let text = try contents(path)
-    let whole: JSONValue = try JSONFile.decode(text: text, path: path)
+    let whole = try JSONFile.value(text: text, path: path)
     guard case .string(let type)? = whole["model_type"],
       let tower = Self.object(under: "vision_config", in: text)
     else { throw ConfigurationError(path: path, "vision_config: is missing") }
-    let known: JSONValue = try JSONFile.decode(text: tower, path: path)
+    let known = try JSONFile.value(text: tower, path: path)
     guard known["model_type"] == nil else { return tower }
     let isEmpty = known == .object([])
     return "{\n  \"model_type\": \"\(type)_vision_model\"" + (isEmpty ? "" : ",")

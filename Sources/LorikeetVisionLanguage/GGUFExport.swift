@@ -37,7 +37,7 @@ extension ModelConversion {
         path: output, "GGUF has no type nf4; float32, bfloat16, float16, q8_0, q4_0, q4_1 it has")
     }
     let path = source + "/config.json"
-    let kind: JSONValue = try JSONFile.decode(from: path)
+    let kind = try JSONFile.value(from: path)
     guard (kind["text_config"] ?? kind)["model_type"] == "llama" else {
       throw ConfigurationError(path: path, noLlama)
     }

@@ -24,7 +24,7 @@ struct GGUFTokenizerExport {
   init(directory: String, vocabulary: Int) throws {
     let path = directory + "/tokenizer.json"
     func refuse(_ reason: String) -> ConfigurationError { ConfigurationError(path: path, reason) }
-    let file: JSONValue = try JSONFile.decode(from: path)
+    let file = try JSONFile.value(from: path)
     guard let model = file["model"], model["type"] ?? "BPE" == "BPE",
       model["byte_fallback"] ?? false == false, case .object(let entries)? = model["vocab"],
       case .array(let pairs)? = model["merges"]
@@ -116,7 +116,7 @@ struct GGUFTokenizerExport {
     if let data = FileManager.default.contents(atPath: directory + "/chat_template.jinja") {
       return String(decoding: data, as: UTF8.self)
     }
-    let configuration: JSONValue? = try? JSONFile.decode(from: directory + "/tokenizer_config.json")
+    let configuration = try? JSONFile.value(from: directory + "/tokenizer_config.json")
     guard case .string(let text)? = configuration?["chat_template"] else { return nil }
     return text
   }

@@ -53,7 +53,7 @@ public struct Inspection: Sendable {
   private static func model(_ path: String) throws -> Inspection {
     let file = path + "/config.json"
     let type = try JSONFile.decode(ModelType.self, from: file).name
-    let configuration: JSONValue = try JSONFile.decode(from: file)
+    let configuration = try JSONFile.value(from: file)
     let layout = Layout(modelType: type)
     let inner = [("encoder", "vision_config"), ("decoder", "text_config")].compactMap {
       (part, key) -> (String, String)? in

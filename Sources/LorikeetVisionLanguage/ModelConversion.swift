@@ -25,7 +25,7 @@ public enum ModelConversion {
         path: output, "\(type.rawValue) stands in GGUF files only: end the output with .gguf")
     }
     let model = try ModelDirectory(source).load()
-    let configuration: JSONValue = try JSONFile.decode(from: source + "/config.json")
+    let configuration = try JSONFile.value(from: source + "/config.json")
     var decoder: VisionLanguageModel?
     if case .language(let language) = model { decoder = language }
     let linears = Set(

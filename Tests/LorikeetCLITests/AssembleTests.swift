@@ -55,7 +55,7 @@ import Testing
       #expect(found > 10)
       #expect(result.names.count { $0.hasPrefix("vision_tower.") } == found)
       #expect(!result.names.contains { $0.contains("text_model") || $0.contains("logit") })
-      let configuration: JSONValue = try JSONFile.decode(from: output + "/config.json")
+      let configuration = try JSONFile.value(from: output + "/config.json")
       #expect(
         configuration["vision_config"]?["model_type"] == .string(family + "_vision_model"))
       // Numbers are written as they were.

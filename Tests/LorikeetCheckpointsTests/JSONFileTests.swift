@@ -78,12 +78,31 @@ struct JSONFileTests {
       "b": [1, -2.5, 1e-05, true, nil, "x\"\\\n\u{1}é🐦"], "a": [:], "c": [], "d": ["e": "f/g"],
     ]
     let text = value.text
-    #expect(try JSONFile.decode(JSONValue.self, text: text, path: "x") == value)
+    #expect(try JSONFile.value(text: text, path: "x") == value)
     #expect(
       text.hasPrefix(
         "{\n  \"b\": [\n    1,\n    -2.5,\n    1e-05,\n    true,\n    null,\n"
           + "    \"x\\\"\\\\\\n\\u0001é🐦\"\n  ],\n  \"a\": {},\n  \"c\": [],\n"))
     #expect(text.hasSuffix("\"d\": {\n    \"e\": \"f/g\"\n  }\n}\n"))
     #expect(value["d"]?["e"] == "f/g" && value["x"] == nil)
+  }
+
+  @Test func orderAndKindOfNumbersAreKept() throws {
+    let text = #"{"z": 1.0, "a": 1, "m": [0.0, 100000.0, -3, 1e-05, 1e400], "a": 2.5}"#
+    let error = #expect(throws: CheckpointError.self) {
+      try JSONFile.value(text: text, path: "x")
+    }
+    #expect(error?.description == "x: is not JSON at byte 56: expected a number")
+    let value = try JSONFile.value(
+      text: text.replacingOccurrences(of: ", 1e400", with: ""), path: "x")
+    #expect(
+      value.text
+        == "{\n  \"z\": 1.0,\n  \"a\": 2.5,\n  \"m\": [\n    0.0,\n    100000.0,\n    -3,\n    1e-05\n  ]\n}\n"
+    )
+  }
+
+  @Test(arguments: ["", "[1", "{\"a\" 1}", "[1] 2", "nul", String(repeating: "[", count: 1000)])
+  func whatIsNoJSONIsRefused(text: String) {
+    #expect(throws: CheckpointError.self) { try JSONFile.value(text: text, path: "x") }
   }
 }

@@ -29,7 +29,7 @@ struct ModelImporterTests {
       scratch.list(scratch.path + "/out")
         == ["config.json", "model.safetensors", "preprocessor_config.json"])
     try expectEqual(scratch.path + "/out/model.safetensors", "tiny-dinov2.safetensors")
-    let config = try JSONFile.decode(JSONValue.self, from: scratch.path + "/out/config.json")
+    let config = try JSONFile.value(from: scratch.path + "/out/config.json")
     for (key, value) in [
       ("hidden_size", 16), ("num_hidden_layers", 2), ("num_attention_heads", 1), ("mlp_ratio", 2),
       ("image_size", 28), ("patch_size", 14), ("layer_norm_eps", 1e-06), ("model_type", "dinov2"),
@@ -49,20 +49,20 @@ struct ModelImporterTests {
       ])
     try expectEqual(
       scratch.path + "/out/model.safetensors", "tiny-llama.safetensors", tolerance: 1e-6)
-    let config = try JSONFile.decode(JSONValue.self, from: scratch.path + "/out/config.json")
+    let config = try JSONFile.value(from: scratch.path + "/out/config.json")
     for (key, value) in [
       ("hidden_size", 32), ("num_hidden_layers", 2), ("num_attention_heads", 2), ("head_dim", 16),
       ("num_key_value_heads", 1), ("intermediate_size", 64), ("rms_norm_eps", 1e-05),
-      ("rope_theta", 100_000), ("tie_word_embeddings", true), ("vocab_size", 262),
+      ("rope_theta", 100_000.0), ("tie_word_embeddings", true), ("vocab_size", 262),
       ("max_position_embeddings", 64), ("bos_token_id", 1), ("eos_token_id", 2),
     ] as [(String, JSONValue)] {
       #expect(config[key] == value, "\(key)")
     }
-    let tokenizer = try JSONFile.decode(JSONValue.self, from: scratch.path + "/out/tokenizer.json")
+    let tokenizer = try JSONFile.value(from: scratch.path + "/out/tokenizer.json")
     #expect(tokenizer["model"]?["vocab"]?["\u{120}the"] == 261)
     #expect(tokenizer["model"]?["merges"] == ["\u{120} t", "h e", "\u{120}t he"])
-    let special = try JSONFile.decode(
-      JSONValue.self, from: scratch.path + "/out/special_tokens_map.json")
+    let special = try JSONFile.value(
+      from: scratch.path + "/out/special_tokens_map.json")
     #expect(
       special == [
         "bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "unk_token": "<|endoftext|>",
