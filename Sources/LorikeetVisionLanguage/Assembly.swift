@@ -41,24 +41,22 @@ public struct Assembly: Sendable {
       AnyVisionEncoderConfiguration.self, text: encoderText, path: encoder + "/config.json"
     ).value
     let selection = selection ?? (vision.prefixTokens == 0 ? .full : .patches)
-    let layers = featureLayers.map(String.init).joined(separator: ", ")
-    let configurationText = """
-      {
-        "architectures": ["LlavaForConditionalGeneration"],
-        "model_type": "llava",
-        "dtype": "float32",
-        "image_token_index": \(text.vocabulary - 1),
-        "multimodal_projector_bias": true,
-        "projector_hidden_act": "gelu",
-        "projector_type": "\(projector.rawValue)",
-        "tie_word_embeddings": \(text.tiesEmbeddings),
-        "vision_feature_layer": \(featureLayers.count == 1 ? layers : "[\(layers)]"),
-        "vision_feature_select_strategy": "\(selection.rawValue)",
-        "vision_config": \(Self.indented(encoderText)),
-        "text_config": \(Self.indented(decoderText))
-      }
-
-      """
+    let layers = featureLayers.map(JSONValue.integer)
+    let whole: JSONValue = [
+      "architectures": ["LlavaForConditionalGeneration"],
+      "model_type": "llava",
+      "dtype": "float32",
+      "image_token_index": .integer(text.vocabulary - 1),
+      "multimodal_projector_bias": true,
+      "projector_hidden_act": "gelu",
+      "projector_type": .string(projector.rawValue),
+      "tie_word_embeddings": .bool(text.tiesEmbeddings),
+      "vision_feature_layer": layers.count == 1 ? layers[0] : .array(layers),
+      "vision_feature_select_strategy": .string(selection.rawValue),
+      "vision_config": try JSONFile.value(text: encoderText, path: encoder + "/config.json"),
+      "text_config": try JSONFile.value(text: decoderText, path: decoder + "/config.json"),
+    ]
+    let configurationText = whole.text
     let configuration = try JSONFile.decode(
       VisionLanguageConfiguration.self, text: configurationText, path: output + "/config.json")
     let encoderReader = CheckpointReader(try Checkpoint(directory: encoder)).aliasing([
@@ -91,48 +89,14 @@ public struct Assembly: Sendable {
   /// The configuration of a dual encoder's image tower, as its file has it.
   private func towerConfiguration() throws -> String {
     let path = encoder + "/config.json"
-    let text = try contents(path)
-    let whole = try JSONFile.value(text: text, path: path)
+    let whole = try JSONFile.value(text: contents(path), path: path)
     guard case .string(let type)? = whole["model_type"],
-      let tower = Self.object(under: "vision_config", in: text)
+      case .object(var members)? = whole["vision_config"]
     else { throw ConfigurationError(path: path, "vision_config: is missing") }
-    let known = try JSONFile.value(text: tower, path: path)
-    guard known["model_type"] == nil else { return tower }
-    let isEmpty = known == .object([])
-    return "{\n  \"model_type\": \"\(type)_vision_model\"" + (isEmpty ? "" : ",")
-      + tower.dropFirst()
-  }
-
-  /// The text of the object under a key of a JSON object that is known to be valid; numbers stay as
-  /// they are written, since 1.0 and 1 are not the same to everyone.
-  private static func object(under key: String, in json: String) -> String? {
-    var (depth, quoted, escaped) = (0, false, false)
-    var start: String.Index?
-    var word = ""
-    var last = ""
-    for index in json.indices {
-      let character = json[index]
-      if quoted {
-        if !escaped, character == "\"" {
-          quoted = false
-          last = word
-        }
-        word.append(character)
-        escaped = !escaped && character == "\\"
-        continue
-      }
-      switch character {
-      case "\"": (quoted, word) = (true, "")
-      case "{", "[":
-        if character == "{", depth == 1, last == key, start == nil { start = index }
-        depth += 1
-      case "}", "]":
-        depth -= 1
-        if depth == 1, let start { return String(json[start...index]) }
-      default: break
-      }
+    if !members.contains(where: { $0.0 == "model_type" }) {
+      members.insert(("model_type", .string(type + "_vision_model")), at: 0)
     }
-    return nil
+    return JSONValue.object(members).text
   }
 
   /// Brings the spread of the projector's output to that of the decoder's embeddings.
@@ -156,10 +120,5 @@ public struct Assembly: Sendable {
   private func copy(_ name: String, from source: String, to target: String) throws {
     guard let data = FileManager.default.contents(atPath: source + "/" + name) else { return }
     try AtomicFile.write(Array(data), to: target + "/" + name)
-  }
-
-  private static func indented(_ json: String) -> String {
-    json.trimmingCharacters(in: .whitespacesAndNewlines).replacingOccurrences(
-      of: "\n", with: "\n  ")
   }
 }
