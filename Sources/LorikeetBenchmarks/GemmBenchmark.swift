@@ -142,8 +142,8 @@ package struct GemmBenchmark {
     for round in 0..<repetitions.warmUp + repetitions.count {
       // Threads of OpenBLAS wait busily for a while after their work.
       if threads > 1 { Thread.sleep(forTimeInterval: 0.3) }
-      let first = Repetitions.seconds { for _ in 0..<ownCount { ours() } } / Double(ownCount)
-      let second = Repetitions.seconds { for _ in 0..<otherCount { theirs() } } / Double(otherCount)
+      let first = Self.seconds(ownCount, ours)
+      let second = Self.seconds(otherCount, theirs)
       guard round >= repetitions.warmUp else { continue }
       own.append(first)
       other.append(second)
@@ -162,6 +162,12 @@ package struct GemmBenchmark {
         ("openblas_seconds", blas), ("openblas_gflops", product.operations / blas / 1e9),
         ("ratio", ratios.median), ("ratio_min", ratios.least), ("ratio_max", ratios.most),
       ])
+  }
+
+  /// The time of a call among `count`, after as many that find threads asleep and processors idle.
+  private static func seconds(_ count: Int, _ body: () -> Void) -> Double {
+    for _ in 0..<count { body() }
+    return Repetitions.seconds { for _ in 0..<count { body() } } / Double(count)
   }
 
   /// How many calls one sample takes.
