@@ -168,8 +168,10 @@ private final class Core: Sendable {
   /// The life of a worker.
   func work() {
     pthread_setspecific(Core.inside, Core.mark)
+    let place = lk_place_create()
+    defer { lk_place_destroy(place) }
     while true {
-      wait(workers) { hasWork || stopping.load(ordering: .sequentiallyConsistent) }
+      wait(workers, at: place) { hasWork || stopping.load(ordering: .sequentiallyConsistent) }
       if stopping.load(ordering: .sequentiallyConsistent) { return }
       takeIndices()
     }
@@ -209,7 +211,9 @@ private final class Core: Sendable {
   }
 
   /// Spins for a while, then sleeps, until `condition` holds.
-  private func wait(_ sleepers: Sleepers, until condition: () -> Bool) {
+  private func wait(
+    _ sleepers: Sleepers, at place: OpaquePointer? = nil, until condition: () -> Bool
+  ) {
     if condition() { return }
     let start = Core.nanoseconds()
     repeat {
@@ -218,7 +222,7 @@ private final class Core: Sendable {
         lk_spin_pause()
       }
     } while Core.nanoseconds() &- start < Core.spin
-    sleepers.sleep(until: condition)
+    sleepers.sleep(at: place, until: condition)
   }
 
   private static func nanoseconds() -> UInt64 {
@@ -232,18 +236,29 @@ private final class Core: Sendable {
 private final class Sleepers: Sendable {
   private let count = Atomic<Int>(0)
   private let condition = NSCondition()
+  /// Where they sleep, those whose place is known. Touched with the condition's lock only.
+  nonisolated(unsafe) private var places: Set<OpaquePointer> = []
 
-  func sleep(until holds: () -> Bool) {
+  func sleep(at place: OpaquePointer?, until holds: () -> Bool) {
     condition.lock()
+    defer { condition.unlock() }
+    if let place {
+      lk_place_leave(place)
+      places.insert(place)
+    }
     count.add(1, ordering: .sequentiallyConsistent)
     while !holds() { condition.wait() }
     count.subtract(1, ordering: .sequentiallyConsistent)
-    condition.unlock()
+    if let place {
+      places.remove(place)
+      lk_place_return(place)
+    }
   }
 
   func wake() {
     guard count.load(ordering: .sequentiallyConsistent) > 0 else { return }
     condition.lock()
+    for place in places { lk_place_call(place) }
     condition.broadcast()
     condition.unlock()
   }

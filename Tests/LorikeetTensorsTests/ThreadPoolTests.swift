@@ -122,4 +122,29 @@ import Testing
     #expect(!ThreadPool.configure(threads: 0))
     #expect(ThreadPool.shared.threads == threads)
   }
+
+  #if os(Linux)
+    /// A worker that is woken elsewhere than where it slept may run everywhere again.
+    @Test func wokenThreadsKeepTheirProcessors() {
+      @Sendable func processors() -> String {
+        let status = try? String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)
+        return status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }.map(
+          String.init)
+          ?? "unknown"
+      }
+      let pool = ThreadPool(threads: 3)
+      let all = processors()
+      let seen = Mutex<[Int: String]>([:])
+      for round in 0..<20 {
+        // Longer than threads wait busily.
+        usleep(1000)
+        pool.run(3) { index in
+          usleep(200)
+          let own = processors()
+          seen.withLock { $0[round * 3 + index] = own }
+        }
+      }
+      #expect(seen.withLock { $0.count == 60 && $0.values.allSatisfy { $0 == all } })
+    }
+  #endif
 }
