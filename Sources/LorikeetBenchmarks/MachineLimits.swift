@@ -79,16 +79,11 @@ package struct MachineLimits: Sendable {
     guard let base = memory.base else { return 0 }
     let bytes = memory.bytes / MappedMemory.windows
     let start = UnsafeRawPointer(base) + window % MappedMemory.windows * bytes
-    let sums = UnsafeMutablePointer<UInt64>.allocate(capacity: threads)
-    defer { sums.deallocate() }
-    let seconds = Repetitions.seconds {
-      nonisolated(unsafe) let (start, sums) = (start, sums)
-      onThreads(threads) { thread in
-        let part = ThreadPool.part(thread, of: threads, count: bytes / 512)
-        sums[thread] = lk_read_in_order(start + part.lowerBound * 512, part.count * 512)
-      }
+    let chunks = (0..<threads).map { thread in
+      let part = ThreadPool.part(thread, of: threads, count: bytes / 512)
+      return UnsafeRawBufferPointer(start: start + part.lowerBound * 512, count: part.count * 512)
     }
-    return Double(bytes) / seconds
+    return readRate(chunks, threads: threads)
   }
 
   /// Bytes a second at which all threads of the pool together read these weights in order, where they
@@ -103,7 +98,13 @@ package struct MachineLimits: Sendable {
       }
     }
     guard !chunks.isEmpty else { return nil }
-    let threads = ThreadPool.shared.threads
+    return withExtendedLifetime(weights) {
+      readRate(chunks, threads: ThreadPool.shared.threads)
+    }
+  }
+
+  /// Bytes a second at which threads read chunks in order, each as many of them as the others.
+  private static func readRate(_ chunks: [UnsafeRawBufferPointer], threads: Int) -> Double {
     let sums = UnsafeMutablePointer<UInt64>.allocate(capacity: threads)
     defer { sums.deallocate() }
     let seconds = Repetitions.seconds {
@@ -116,7 +117,7 @@ package struct MachineLimits: Sendable {
         }
       }
     }
-    return withExtendedLifetime(weights) { Double(chunks.reduce(0) { $0 + $1.count }) / seconds }
+    return Double(chunks.reduce(0) { $0 + $1.count }) / seconds
   }
 
   /// Calls `body` once on each of some threads at the same time.

@@ -105,10 +105,10 @@ private final class MappedFile {
   deinit {
     guard byteCount > 0 else { return base.deallocate() }
     // Giving back a hundred thousand pages takes some time, which threads can share.
-    let page = 1 << 21
+    let piece = 2 << 20
     nonisolated(unsafe) let base = base
-    parallelRows(byteCount / page, grain: 16) {
-      madvise(base + $0.lowerBound * page, $0.count * page, MADV_DONTNEED)
+    parallelRows(byteCount / piece, grain: 16) {
+      madvise(base + $0.lowerBound * piece, $0.count * piece, MADV_DONTNEED)
     }
     munmap(base, byteCount)
   }

@@ -59,7 +59,7 @@ public struct WeightMatrix: Sendable {
   /// x W^T, with the bias added to each row: `[rows, in]` to `[rows, out]`.
   package func multiply(_ x: Tensor, bias: Tensor? = nil) -> Tensor {
     precondition(
-      x.width == inputs && (bias ?? x).count == (bias == nil ? x.count : outputs),
+      x.width == inputs && bias?.count ?? outputs == outputs,
       "WeightMatrix.multiply: \(x.shape) by \(shape)^T")
     var y = Tensor(uninitialized: Shape(x.rows, outputs))
     y.withMutablePointer { multiply(x, transposed: true, into: $0, beta: 0, bias: bias) }
