@@ -32,7 +32,7 @@ extension Kernels {
         q, keys.values(0..<end), values.values(0..<end), segments: segments, shape: shape,
         record: &record)
     }
-    return CachedAttention(shape, q.rows, segments).run(q, keys, values, format)
+    return CachedAttention(shape, segments).run(q, keys, values, format)
   }
 }
 
@@ -55,7 +55,7 @@ private struct CachedAttention {
   /// The parts of each query that has any.
   private let queries: [Range<Int>]
 
-  init(_ shape: AttentionShape, _ rows: Int, _ segments: [AttentionSegment]) {
+  init(_ shape: AttentionShape, _ segments: [AttentionSegment]) {
     self.shape = shape
     var parts: [Part] = []
     var queries: [Range<Int>] = []
@@ -73,72 +73,74 @@ private struct CachedAttention {
     (self.parts, self.queries) = (parts, queries)
   }
 
+  /// What parts read and write: disjoint elements, of memory that `run` keeps alive.
+  private struct Operands: @unchecked Sendable {
+    let q: UnsafePointer<Float>
+    let keys: UnsafeRawPointer
+    let values: UnsafeRawPointer
+    let format: lk_format
+    /// Bytes from token to token of keys and values.
+    let stride: Int
+    /// The output of each part, `[parts, heads x headWidth]`.
+    let mixed: UnsafeMutablePointer<Float>
+    /// Logarithms of sums of exponentials, `[heads, parts]`.
+    let sums: UnsafeMutablePointer<Float>
+    let output: UnsafeMutablePointer<Float>
+  }
+
   func run(_ q: Tensor, _ keys: RowBuffer, _ values: RowBuffer, _ format: lk_format) -> Tensor {
     var output = Tensor(uninitialized: q.shape)
     var mixed = Tensor(uninitialized: Shape(parts.count, q.width))
-    // Logarithms of sums of exponentials: heads by parts, so that a head's stand side by side.
     var sums = Tensor(uninitialized: Shape(shape.heads, parts.count))
-    let into = (
+    let written = (
       output: SharedPointer(into: &output), mixed: SharedPointer(into: &mixed),
       sums: SharedPointer(into: &sums)
     )
     withExtendedLifetime((q, keys, values, output, mixed, sums)) {
-      keys.withBytes { keyBytes in
-        values.withBytes { valueBytes in
-          nonisolated(unsafe) let (keyBytes, valueBytes) = (keyBytes, valueBytes)
-          let (q, stride) = (SharedPointer(to: q), keys.width * keys.dtype.blockBytes)
-          parallelRows(parts.count, grain: 2) { range in
-            for index in range {
-              attend(
-                q.raw, keyBytes, valueBytes, stride, format, part: index, into.mixed.raw,
-                into.sums.raw)
-            }
-          }
-        }
-      }
-      for range in queries { combine(range, into.mixed.raw, into.sums.raw, into.output.raw) }
+      let operands = Operands(
+        q: SharedPointer(to: q).raw, keys: keys.withBytes { $0 }, values: values.withBytes { $0 },
+        format: format, stride: keys.width * keys.dtype.blockBytes, mixed: written.mixed.raw,
+        sums: written.sums.raw, output: written.output.raw)
+      // Two parts are some microseconds of work.
+      parallelRows(parts.count, grain: 2) { for part in $0 { attend(part, operands) } }
+      for range in queries { combine(range, operands) }
     }
     return output
   }
 
   /// A part's own attention, and its sums. Memory is asked for while other work is done: the part's
   /// values during its scores, the keys of the part after it during its sums.
-  private func attend(
-    _ q: UnsafePointer<Float>, _ keys: UnsafeRawPointer, _ values: UnsafeRawPointer, _ stride: Int,
-    _ format: lk_format, part index: Int, _ mixed: UnsafeMutablePointer<Float>,
-    _ sums: UnsafeMutablePointer<Float>
-  ) {
+  private func attend(_ index: Int, _ operands: Operands) {
     let (part, heads, width) = (parts[index], shape.heads, shape.heads * shape.headWidth)
-    let (count, start) = (part.keys.count, part.keys.lowerBound * stride)
+    let (count, start) = (part.keys.count, part.keys.lowerBound * operands.stride)
+    let (keys, values) = (operands.keys + start, operands.values + start)
     var cached = lk_cached(
-      format: format, tokens: count, stride: stride, heads: shape.keyHeads, width: shape.headWidth)
+      format: operands.format, tokens: count, stride: operands.stride, heads: shape.keyHeads,
+      width: shape.headWidth)
     withUnsafeTemporaryAllocation(of: Float.self, capacity: heads * count) { scores in
       guard let scores = scores.baseAddress else { return }
-      lk_score(
-        &cached, heads, shape.scale, q + part.query * width, keys + start, values + start, scores)
+      lk_score(&cached, heads, shape.scale, operands.q + part.query * width, keys, values, scores)
       if let cap = shape.softCap { lk_soft_cap(heads * count, cap, scores) }
       for head in 0..<heads {
-        sums[head * parts.count + index] = lk_softmax(count, scores + head * count)
+        operands.sums[head * parts.count + index] = lk_softmax(count, scores + head * count)
       }
       lk_mix(
-        &cached, heads, scores, values + start, keys + start + count * stride,
-        mixed + index * width)
+        &cached, heads, scores, values, keys + count * operands.stride,
+        operands.mixed + index * width)
     }
   }
 
   /// A query's output from its parts, each weighted by its share of the exponentials.
-  private func combine(
-    _ range: Range<Int>, _ mixed: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>,
-    _ output: UnsafeMutablePointer<Float>
-  ) {
+  private func combine(_ range: Range<Int>, _ operands: Operands) {
     let (d, width) = (shape.headWidth, shape.heads * shape.headWidth)
+    let mixed = operands.mixed + range.lowerBound * width
+    let output = operands.output + parts[range.lowerBound].query * width
     for head in 0..<shape.heads {
-      let shares = sums + head * parts.count + range.lowerBound
+      let shares = operands.sums + head * parts.count + range.lowerBound
       _ = lk_softmax(range.count, shares)
       lk_thin(
-        LK_F32, 0, 1, range.count, d, 1, shares, range.count,
-        mixed + range.lowerBound * width + head * d, width * 4, 0,
-        output + parts[range.lowerBound].query * width + head * d, d)
+        LK_F32, 0, 1, range.count, d, 1, shares, range.count, mixed + head * d, width * 4, 0,
+        output + head * d, d)
     }
   }
 }
