@@ -30,6 +30,7 @@ extension ModelConversion {
     model source: String, _ selection: AdapterSelection, to format: AdapterFormat,
     _ truncation: AdapterTruncation?, output: String
   ) throws -> [(name: String, report: ConversionReport)] {
+    if format == .gguf { try requireAbsent(output) }
     let model = try ModelDirectory(source).load()
     let set = try AdapterSet(selection, attachingTo: model.index)
     let first = try selection.chosen().first?.directory

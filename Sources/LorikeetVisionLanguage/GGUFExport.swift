@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Foundation
 internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 internal import LorikeetLayers
@@ -30,8 +31,17 @@ extension ModelConversion {
   private static let noLlama =
     "is not a text decoder of the Llama family, which is what GGUF is written of"
 
-  /// - Throws: `ConfigurationError` for a type that GGUF has not, or a model of another family.
+  /// As directories do, files refuse to replace what is there.
+  static func requireAbsent(_ output: String) throws {
+    guard !FileManager.default.fileExists(atPath: output) else {
+      throw FileError(path: output, reason: "exists already")
+    }
+  }
+
+  /// - Throws: `ConfigurationError` for a type that GGUF has not, or a model of another family;
+  ///   `FileError` if there is something under the output's name.
   private static func requireGGUF(_ source: String, _ type: BaseType, _ output: String) throws {
+    try requireAbsent(output)
     guard type != .normalFloat4 else {
       throw ConfigurationError(
         path: output, "GGUF has no type nf4; float32, bfloat16, float16, q8_0, q4_0, q4_1 it has")

@@ -180,6 +180,11 @@ import Testing
       let convert = try Command.run(
         "convert", "--model", model, "--dtype", "float16", "--output", converted)
       #expect(convert.status == 0 && convert.output == converted + "\n", "\(convert.errors)")
+      let before = try Data(contentsOf: URL(filePath: converted))
+      let again = try Command.run(
+        "convert", "--model", model, "--dtype", "float32", "--output", converted)
+      #expect(again.status == 1 && again.errors == "error: \(converted): exists already\n")
+      #expect(try Data(contentsOf: URL(filePath: converted)) == before)
       let wrong = try Command.run(merge + ["--dtype", "q8_0", "--output", directory + "/merged"])
       #expect(wrong.status == 2 && wrong.errors.contains("ends with .gguf"), "\(wrong.errors)")
     }
