@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention of one query to tokens in a cache. Written once over the vector type of the including
-// file.
+// file, after the products of a few rows.
 
 // The most heads that are handled together, and the tokens after which other heads get their turn:
 // memory is read in order but for so many rows.
@@ -17,33 +17,6 @@
         case 3: body(3); break;                                        \
         default: body(4);                                              \
       }
-
-// scores[i] = scale <q[i], key>, scores `ld` apart.
-LK_INLINE TARGET void score_heads(const lk_format format, const int count, ptrdiff_t d, float scale,
-                                  const float *q, const uint8_t *key, float *scores,
-                                  ptrdiff_t ld) {
-  vec acc[HEADS];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < count; i++) acc[i] = v_zero();
-  ptrdiff_t units = d / 32;
-  for (ptrdiff_t u = 0; u < units; u++) {
-    vec t[UNIT];
-    unpack(format, key, u, t);
-#pragma clang loop unroll(full)
-    for (int j = 0; j < UNIT; j++) {
-#pragma clang loop unroll(full)
-      for (int i = 0; i < count; i++) {
-        acc[i] = v_fma(t[j], v_load(q + i * d + 32 * u + VLEN * j), acc[i]);
-      }
-    }
-  }
-#pragma clang loop unroll(full)
-  for (int i = 0; i < count; i++) {
-    float sum = v_sum(acc[i]);
-    for (ptrdiff_t p = 32 * units; p < d; p++) sum += q[i * d + p] * stored_float(format, key, p);
-    scores[i * ld] = scale * sum;
-  }
-}
 
 // mixed[i] += sum of shares[i, row] values[row], shares `ld` apart.
 LK_INLINE TARGET void mix_heads(const lk_format format, const int count, ptrdiff_t rows,
@@ -86,11 +59,11 @@ LK_INLINE TARGET void score_tokens(const lk_format format, const lk_cached *c, p
                                    const uint8_t *next, float *scores) {
   const ptrdiff_t group = heads / c->heads, d = c->width, bytes = stored_bytes(format, 1) * d;
   for (ptrdiff_t token = 0; token < c->tokens; token++) {
-    lk_prefetch(next + token * c->stride, c->heads * bytes);
     const uint8_t *row = keys + token * c->stride;
-#define BODY(count)                                             \
-  score_heads(format, count, d, scale, q + first * d, row,      \
-              scores + first * c->tokens + token, c->tokens)
+    // What a product of some rows with one asks for ahead is the same place in `next`.
+#define BODY(count)                                                               \
+  thin_tile(format, 1, count, d, scale, q + first * d, d, row, 0, next - keys, 0, \
+            scores + first * c->tokens + token, c->tokens)
     FOR_HEADS(BODY)
 #undef BODY
   }

@@ -49,7 +49,7 @@ void lk_place_call(lk_place *place) {
   cpu_set_t others = place->allowed;
   CPU_CLR(here, &others);
   if (CPU_COUNT(&others) == 0) return;
-  place->moved = sched_setaffinity(place->thread, sizeof others, &others) == 0;
+  if (sched_setaffinity(place->thread, sizeof others, &others) == 0) place->moved = 1;
 }
 
 void lk_place_return(lk_place *place) {
