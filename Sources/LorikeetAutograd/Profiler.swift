@@ -48,24 +48,24 @@ public final class Profiler {
   }
 
   /// Gives the time since the last report to something that is no operator of a tape.
-  public func mark(_ name: String) { forward(name) }
+  public func mark(_ name: String) { forward(place(name)) }
 
-  /// Gives the time since the last report to an operator.
+  /// The place of an operator's entry.
   ///
   /// - Parameter function: a method's name as `#function` has it.
-  /// - Returns: the place of its entry.
-  @discardableResult
-  func forward(_ function: String) -> Int {
+  func place(_ function: String) -> Int {
     let name = function.prefix { $0 != "(" }
     let key = "\(section)/\(name)"
-    var place = places[key] ?? -1
-    if place < 0 {
-      place = entries.count
-      places[key] = place
-      entries.append(Entry(section: section, name: String(name)))
-    }
+    if let place = places[key] { return place }
+    places[key] = entries.count
+    entries.append(Entry(section: section, name: String(name)))
+    return entries.count - 1
+  }
+
+  /// Gives the time since the last report to the forward pass of an operator.
+  func forward(_ place: Int) {
+    guard entries.indices.contains(place) else { return }
     add(to: &entries[place].forward)
-    return place
   }
 
   /// Gives the time since the last report to the backward pass of an operator.

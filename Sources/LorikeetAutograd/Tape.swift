@@ -12,10 +12,22 @@ public final class Tape {
   public let profiler: Profiler?
   /// Whether blocks are computed again for their gradients instead of kept: see `recompute`.
   public let recomputesBlocks: Bool
+  /// Whether products are computed once their value is read, which for the last ones of a block that
+  /// runs again for its gradient never happens.
+  private let computesLate: Bool
 
-  public init(isRecording: Bool, recomputesBlocks: Bool = false, profiler: Profiler? = nil) {
+  public convenience init(
+    isRecording: Bool, recomputesBlocks: Bool = false, profiler: Profiler? = nil
+  ) {
+    self.init(isRecording, recomputesBlocks: recomputesBlocks, computesLate: false, profiler)
+  }
+
+  private init(
+    _ isRecording: Bool, recomputesBlocks: Bool, computesLate: Bool, _ profiler: Profiler?
+  ) {
     self.isRecording = isRecording
     self.recomputesBlocks = recomputesBlocks
+    self.computesLate = computesLate
     self.profiler = profiler
   }
 
@@ -25,7 +37,11 @@ public final class Tape {
   var wantsValuesOnly: Bool { !isRecording && profiler == nil }
 
   /// A tape for a block within this one.
-  func inner() -> Tape { Tape(isRecording: true, profiler: profiler) }
+  ///
+  /// - Parameter computesLate: whether what nobody reads need not be computed.
+  func inner(computesLate: Bool) -> Tape {
+    Tape(true, recomputesBlocks: false, computesLate: computesLate, profiler)
+  }
 
   /// A tape for inference.
   public static var inference: Tape { Tape(isRecording: false) }
@@ -43,14 +59,43 @@ public final class Tape {
     _ value: Tensor, from inputs: [Variable?], function: StaticString = #function,
     recompute: (() -> Tensor)? = nil, backward: @escaping (Tensor) -> Void
   ) -> Variable {
-    let profile = profiler?.forward(function.description) ?? -1
-    let isNeeded = needsGradient(inputs)
-    let output = Variable(value, requiresGradient: isNeeded)
-    if isNeeded {
-      steps.append((output, profile, backward))
-      if let recompute { output.setRecompute(recompute) }
-    }
+    let profile = profiler?.place(function.description) ?? -1
+    profiler?.forward(profile)
+    let output = Variable(value, requiresGradient: needsGradient(inputs))
+    record(output, profile, recompute, backward)
     return output
+  }
+
+  /// Wraps the result of an operator that may be computed only once it is read.
+  ///
+  /// - Parameters:
+  ///   - shape: that of the result.
+  ///   - value: gives the result. What it reads must still be there later.
+  package func output(
+    _ shape: Shape, from inputs: [Variable?], function: StaticString = #function,
+    recompute: (() -> Tensor)? = nil, value: @escaping () -> Tensor,
+    backward: @escaping (Tensor) -> Void
+  ) -> Variable {
+    guard computesLate else {
+      return output(
+        value(), from: inputs, function: function, recompute: recompute, backward: backward)
+    }
+    let profile = profiler?.place(function.description) ?? -1
+    let output = Variable(shape, requiresGradient: needsGradient(inputs)) { [profiler] in
+      defer { profiler?.forward(profile) }
+      return value()
+    }
+    record(output, profile, recompute, backward)
+    return output
+  }
+
+  private func record(
+    _ output: Variable, _ profile: Int, _ recompute: (() -> Tensor)?,
+    _ backward: @escaping (Tensor) -> Void
+  ) {
+    guard output.requiresGradient else { return }
+    steps.append((output, profile, backward))
+    if let recompute { output.setRecompute(recompute) }
   }
 
   /// Whether an operator on these inputs has to prepare for gradients.

@@ -5,8 +5,10 @@ public import LorikeetTensors
 /// A tensor in a computation, with a gradient if it needs one.
 public final class Variable {
   private var content: Tensor?
-  /// Gives the value again after it was forgotten.
-  private var recompute: (() -> Tensor)?
+  /// Gives a value that is not there: one that nobody has read yet, or one that was forgotten.
+  private var compute: (() -> Tensor)?
+  /// Whether the value can be computed again and again.
+  private var isForgettable = false
   public let shape: Shape
   /// The sum of the gradients that reached the variable; nil before any has.
   public private(set) var gradient: Tensor?
@@ -18,16 +20,24 @@ public final class Variable {
     self.requiresGradient = requiresGradient
   }
 
+  /// A value that is computed when it is first read.
+  init(_ shape: Shape, requiresGradient: Bool, compute: @escaping () -> Tensor) {
+    self.shape = shape
+    self.compute = compute
+    self.requiresGradient = requiresGradient
+  }
+
   /// The value. Traps if an operator has computed in its place, or on a new value of another shape.
   public var value: Tensor {
     get {
       if let content { return content }
-      guard let recompute else {
+      guard let compute else {
         preconditionFailure("Variable: the value \(shape) was used up")
       }
-      let again = recompute()
-      content = again
-      return again
+      let value = compute()
+      if !isForgettable { self.compute = nil }
+      content = value
+      return value
     }
     _modify {
       guard content != nil else { preconditionFailure("Variable: the value \(shape) was used up") }
@@ -37,16 +47,19 @@ public final class Variable {
   }
 
   /// Makes the value one that can be forgotten.
-  func setRecompute(_ recompute: @escaping () -> Tensor) { self.recompute = recompute }
+  func setRecompute(_ recompute: @escaping () -> Tensor) {
+    compute = recompute
+    isForgettable = true
+  }
 
   /// Lets the memory of the value go if it can be computed again, as whoever asks for it then makes
   /// happen. For values that are cheap to compute, once those who used them in the forward pass are
   /// done.
-  public func forget() { if recompute != nil { content = nil } }
+  public func forget() { if isForgettable { content = nil } }
 
-  /// What gives the value later: by computing it again, or from where it is kept.
+  /// What gives the value later: by computing it, or from where it is kept.
   package var later: () -> Tensor {
-    if recompute != nil { return { self.value } }
+    if compute != nil { return { self.value } }
     let kept = value
     return { kept }
   }

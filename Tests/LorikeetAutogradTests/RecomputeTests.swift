@@ -45,6 +45,55 @@ import Testing
     #expect(again.gradients[2] != nil)
   }
 
+  /// x -> 2 x + s W2 (silu(W1 x) x), with low-rank terms, dropout in them and a factor a column.
+  private func block(
+    _ weights: [Parameter], _ terms: [Variable], scale: Variable, dropout: DropoutMask?,
+    counts: @escaping (Int) -> Void
+  ) -> (Variable, Tape) -> Variable {
+    { x, tape in
+      let before = WorkCounter.operations
+      defer { counts(WorkCounter.operations - before) }
+      func adapted(_ x: Variable, _ index: Int) -> Variable {
+        tape.addLowRank(
+          to: tape.linear(x, weights[index]), x, a: terms[2 * index], b: terms[2 * index + 1],
+          scale: 0.5, runs: [0..<2, 3..<5], dropout: dropout)
+      }
+      let inner = tape.gated(.silu, gate: adapted(x, 0), up: x)
+      let y = tape.scaledAdd(x, scale: scale, adapted(inner, 1))
+      inner.forget()
+      return tape.add(x, using: y)
+    }
+  }
+
+  @Test(arguments: [nil, DropoutMask(probability: 0.3, key: 5)], [true, false])
+  func whatLeadsToNothingIsNotComputedAgain(dropout: DropoutMask?, trainsScale: Bool) throws {
+    func run(recomputesBlocks: Bool) -> (gradients: [[Float]?], counts: [Int]) {
+      let x = Variable(.random([6, 8], seed: 1), requiresGradient: true)
+      let weights = [
+        Parameter(name: "frozen", .random([8, 8], seed: 2)),
+        Parameter(name: "last", .random([8, 8], seed: 3)),
+      ]
+      let terms = (0..<4).map {
+        Variable(
+          .random($0 % 2 == 0 ? [2, 8] : [8, 2], seed: 4 + UInt64($0)), requiresGradient: true)
+      }
+      let scale = Variable(.random([8], seed: 8), requiresGradient: trainsScale)
+      var counts: [Int] = []
+      let tape = Tape(isRecording: true, recomputesBlocks: recomputesBlocks)
+      let run = block(weights, terms, scale: scale, dropout: dropout) { counts.append($0) }
+      let y = tape.recompute(x, run)
+      tape.backward(from: y, seed: .random([6, 8], seed: 9))
+      return (([x, scale] + terms).map { $0.gradient?.values }, counts)
+    }
+    let kept = run(recomputesBlocks: false)
+    let again = run(recomputesBlocks: true)
+    #expect(again.gradients == kept.gradients)
+    #expect(kept.gradients.filter { $0 == nil }.count == (trainsScale ? 0 : 1))
+    #expect(again.counts.count == 2)
+    let (first, second) = try (#require(again.counts.first), #require(again.counts.last))
+    #expect(second < first, "the last layer and its low-rank term are left out")
+  }
+
   @Test func forgottenValuesComeBackTheSame() {
     func run(forgets: Bool) -> [[Float]?] {
       let inputs = (1...3).map {

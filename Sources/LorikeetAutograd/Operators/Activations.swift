@@ -26,7 +26,7 @@ extension Tape {
     let (gateValue, upValue) = (gate.value, up.value)
     let compute = { Kernels.gated(activation, gate: gateValue, up: upValue) }
     if wantsValuesOnly { return Variable(compute()) }
-    return output(compute(), from: [gate, up], recompute: compute) { g in
+    return output(gate.shape, from: [gate, up], recompute: compute, value: compute) { g in
       // y = f(gate) up: dgate = g up f'(gate), dup = g f(gate)
       let parts = Kernels.gatedBackward(activation, gate: gateValue, up: upValue, gradient: g)
       gate.accumulate(parts.gate)

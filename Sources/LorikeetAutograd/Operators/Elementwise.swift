@@ -14,10 +14,13 @@ extension Tape {
   /// a + b, element by element. The memory of b is used again for the result: b must not be read after
   /// this.
   public func add(_ a: Variable, using b: Variable) -> Variable {
-    var sum = b.takeValue()
-    Kernels.accumulate(a.value, into: &sum)
-    if wantsValuesOnly { return Variable(sum) }
-    return output(sum, from: [a, b]) { g in
+    func value() -> Tensor {
+      var sum = b.takeValue()
+      Kernels.accumulate(a.value, into: &sum)
+      return sum
+    }
+    if wantsValuesOnly { return Variable(value()) }
+    return output(b.shape, from: [a, b], value: value) { g in
       a.accumulate(g)
       b.accumulate(g)
     }
@@ -29,14 +32,19 @@ extension Tape {
   /// - Parameters:
   ///   - x: `[rows, width]`; f: `[rows, width]`; scale: `[width]`.
   public func scaledAdd(_ x: Variable, scale: Variable, _ f: Variable) -> Variable {
-    let value = Kernels.scaledAdd(x.value, scale: scale.value, f.value)
-    let (s, input) = (scale.value, f.value)
-    return output(value, from: [x, scale, f]) { g in
+    let s = scale.value
+    let input = scale.requiresGradient ? f.later : nil
+    return output(x.shape, from: [x, scale, f]) {
+      Kernels.scaledAdd(x.value, scale: s, f.value)
+    } backward: { g in
       // y = x + s f: dx = g, df = s g, ds = sum over rows of g f
-      let (gf, gs) = Kernels.scaledAddBackward(
-        g, scale: s, input, needsScale: scale.requiresGradient)
-      f.accumulate(gf)
-      if let gs { scale.accumulate(gs) }
+      if let input {
+        let (gf, gs) = Kernels.scaledAddBackward(g, scale: s, input())
+        f.accumulate(gf)
+        scale.accumulate(gs)
+      } else {
+        f.accumulate(Kernels.scaleColumns(g, by: s))
+      }
       x.accumulate(g)
     }
   }

@@ -12,10 +12,10 @@ extension Tape {
   /// - Returns: `[rows, out]`.
   public func linear(_ x: Variable, _ weight: Parameter, bias: Parameter? = nil) -> Variable {
     let matrix = weight.matrix
-    precondition(
-      x.value.width == matrix.inputs, "linear \(weight.name): \(x.shape) by \(weight.shape)^T")
-    let value = matrix.multiply(x.value, bias: bias?.variable.value)
-    return linear(x, weight, matrix, bias: bias, value: value)
+    check(x, weight, matrix)
+    return linear(x, weight, matrix, bias: bias) {
+      matrix.multiply(x.value, bias: bias?.variable.value)
+    }
   }
 
   /// `linear` of one x with several layers.
@@ -23,26 +23,31 @@ extension Tape {
     _ x: Variable, _ layers: [(weight: Parameter, bias: Parameter?)]
   ) -> [Variable] {
     let matrices = layers.map(\.weight.matrix)
-    for (matrix, layer) in zip(matrices, layers) {
-      precondition(
-        x.value.width == matrix.inputs,
-        "linear \(layer.weight.name): \(x.shape) by \(layer.weight.shape)^T")
-    }
+    for (matrix, layer) in zip(matrices, layers) { check(x, layer.weight, matrix) }
     let values = WeightMatrix.multiply(
       x.value, by: layers.indices.map { (matrices[$0], layers[$0].bias?.variable.value) })
-    return layers.indices.map {
-      linear(x, layers[$0].weight, matrices[$0], bias: layers[$0].bias, value: values[$0])
+    return layers.indices.map { index in
+      linear(x, layers[index].weight, matrices[index], bias: layers[index].bias) { values[index] }
     }
   }
 
+  private func check(_ x: Variable, _ weight: Parameter, _ matrix: WeightMatrix) {
+    precondition(
+      x.shape.width == matrix.inputs, "linear \(weight.name): \(x.shape) by \(weight.shape)^T")
+  }
+
   private func linear(
-    _ x: Variable, _ weight: Parameter, _ matrix: WeightMatrix, bias: Parameter?, value: Tensor
+    _ x: Variable, _ weight: Parameter, _ matrix: WeightMatrix, bias: Parameter?,
+    value: @escaping () -> Tensor
   ) -> Variable {
-    if wantsValuesOnly { return Variable(value) }
+    if wantsValuesOnly { return Variable(value()) }
     let weightVariable = weight.isTrainable ? weight.variable : nil
     let biasVariable = bias?.isTrainable == true ? bias?.variable : nil
-    let input = weightVariable == nil ? nil : x.value
-    return output(value, from: [x, weightVariable, biasVariable], function: "linear") { g in
+    let input = weightVariable == nil ? nil : x.later
+    return output(
+      Shape(x.shape.rows, matrix.outputs), from: [x, weightVariable, biasVariable],
+      function: "linear", value: value
+    ) { g in
       // y = x W^T + b: dx = g W, dW = g^T x, db = sum of rows of g
       if x.requiresGradient {
         x.updateGradient(whole: true) { dx, isFresh in
@@ -50,7 +55,7 @@ extension Tape {
         }
       }
       if let weightVariable, let input {
-        weightVariable.accumulate(Kernels.product(g, input, transposeA: true))
+        weightVariable.accumulate(Kernels.product(g, input(), transposeA: true))
       }
       biasVariable?.accumulate(Kernels.sumOfRows(g))
     }

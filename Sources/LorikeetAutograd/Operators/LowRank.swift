@@ -18,9 +18,12 @@ extension Tape {
   ) -> Variable {
     let term = LowRankTerm(a: a.value, b: b.value, scale: scale, runs: runs, dropout: dropout)
     let input = x.later
-    var result = y.takeValue()
-    let hidden = term.add(to: &result, x.value)
-    return output(result, from: [y, x, a, b]) { g in
+    var hidden: Tensor?
+    return output(y.shape, from: [y, x, a, b]) {
+      var result = y.takeValue()
+      hidden = term.add(to: &result, x.value)
+      return result
+    } backward: { g in
       let gradients = x.updateGradient(whole: term.coversAll(of: g.rows)) { dx, isFresh in
         term.backward(g, input(), hidden: hidden, inputGradient: dx, isFresh: isFresh)
       }

@@ -15,17 +15,18 @@ extension Tape {
     guard isRecording, recomputesBlocks else { return block(x, self) }
     let input = x.value
     let needsInput = x.requiresGradient
-    func run() -> (tape: Tape, input: Variable, result: Variable) {
-      let tape = inner()
+    func run(computesLate: Bool) -> (tape: Tape, input: Variable, result: Variable) {
+      let tape = inner(computesLate: computesLate)
       let copy = Variable(input, requiresGradient: needsInput)
       return (tape, copy, block(copy, tape))
     }
-    let first = run().result
+    let first = run(computesLate: false).result
     // The block may have parameters that train even where x needs no gradient.
     let needsBlock = first.requiresGradient
     let marker = Variable(Tensor(repeating: 0, []), requiresGradient: needsBlock)
     return output(first.value, from: [x, marker]) { g in
-      let again = run()
+      // The result is known: what leads to nothing else is not computed again.
+      let again = run(computesLate: true)
       again.tape.backward(from: again.result, seed: g)
       if let gradient = again.input.takeGradient() { x.accumulate(gradient) }
     }

@@ -89,10 +89,7 @@ package struct LowRankTerm {
                 withScratch { scratch in
                   for block in blocks[chosen] {
                     let h = hidden.raw + block.place * rank
-                    serialMatrixProduct(
-                      input(x.raw, block, scratch), lda: inputs, transposed: false, a.raw,
-                      ldb: inputs, transposed: true, into: h, ldc: rank, m: block.count, n: rank,
-                      k: inputs)
+                    project(input(x.raw, block, scratch), block, a.raw, into: h)
                     serialMatrixProduct(
                       h, lda: rank, transposed: false, b.raw, ldb: rank, transposed: true,
                       into: y.raw + block.row * outputs, ldc: outputs, m: block.count, n: outputs,
@@ -114,36 +111,37 @@ package struct LowRankTerm {
   ///
   /// - Parameters:
   ///   - gradient: by the output, `[rows, out]`.
-  ///   - hidden: what `add` returned.
+  ///   - hidden: what `add` returned; nil to compute it again.
   ///   - inputGradient: `[rows, in]`; nil if it is not needed.
   ///   - isFresh: whether the rows of `inputGradient` are to be overwritten instead.
   package func backward(
-    _ gradient: Tensor, _ x: Tensor, hidden: Tensor, inputGradient: UnsafeMutablePointer<Float>?,
+    _ gradient: Tensor, _ x: Tensor, hidden: Tensor?, inputGradient: UnsafeMutablePointer<Float>?,
     isFresh: Bool
   ) -> (a: Tensor, b: Tensor) {
     check(x, gradient)
-    WorkCounter.addProduct(
-      m: count, n: rank, k: 2 * outputs + (inputGradient == nil ? 1 : 2) * inputs)
+    let visits = 1 + (hidden == nil ? 1 : 0) + (inputGradient == nil ? 0 : 1)
+    WorkCounter.addProduct(m: count, n: rank, k: 2 * outputs + visits * inputs)
     let blocks = blocks
     // Each part sums up its own gradients of A and B; they are added in the order of the parts.
     let parts = max(1, min(blocks.count, 2 * ThreadPool.shared.threads))
     let width = inputs + outputs
     var sums = Tensor(repeating: 0, [parts * rank, width])
     let dx = inputGradient.map { SharedPointer($0) }
-    gradient.withPointer { g in
-      x.withPointer { x in
-        hidden.withPointer { hidden in
+    withExtendedLifetime(hidden) {
+      let hidden = hidden.map { $0.withPointer { SharedPointer($0) } }
+      gradient.withPointer { g in
+        x.withPointer { x in
           a.withPointer { a in
             b.withPointer { b in
               sums.withMutablePointer { sums in
-                let (g, x, hidden) = (SharedPointer(g), SharedPointer(x), SharedPointer(hidden))
+                let (g, x) = (SharedPointer(g), SharedPointer(x))
                 let (a, b, sums) = (SharedPointer(a), SharedPointer(b), SharedPointer(sums))
                 ThreadPool.shared.run(parts) { part in
                   withScratch { scratch in
                     let own = sums.raw + part * rank * width
                     for block in blocks[ThreadPool.part(part, of: parts, count: blocks.count)] {
                       backward(
-                        block, g.raw, x.raw, hidden.raw, a.raw, b.raw, dx?.raw, isFresh, own,
+                        block, g.raw, x.raw, hidden?.raw, a.raw, b.raw, dx?.raw, isFresh, own,
                         scratch)
                     }
                   }
@@ -167,23 +165,26 @@ package struct LowRankTerm {
   /// One block of `backward`: dA^T and dB^T side by side are added to `sums`, `[r, in + out]`.
   private func backward(
     _ block: Block, _ g: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
-    _ hidden: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ hidden: UnsafePointer<Float>?, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
     _ dx: UnsafeMutablePointer<Float>?, _ isFresh: Bool, _ sums: UnsafeMutablePointer<Float>,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let (count, width) = (block.count, inputs + outputs)
-    let dh = scratch + 128 * inputs
+    let (dh, again) = (scratch + 128 * inputs, scratch + 128 * (inputs + rank))
     let rows = g + block.row * outputs
+    let x = input(x, block, scratch)
+    if hidden == nil { project(x, block, a, into: again) }
     serialMatrixProduct(
       rows, lda: outputs, transposed: false, b, ldb: rank, transposed: false, into: dh, ldc: rank,
       m: count, n: rank, k: outputs, alpha: scale)
     serialMatrixProduct(
-      hidden + block.place * rank, lda: rank, transposed: true, rows, ldb: outputs,
-      transposed: false, into: sums + inputs, ldc: width, m: rank, n: outputs, k: count,
+      hidden.map { $0 + block.place * rank } ?? UnsafePointer(again), lda: rank,
+      transposed: true, rows, ldb: outputs, transposed: false, into: sums + inputs, ldc: width,
+      m: rank, n: outputs, k: count,
       alpha: scale, beta: 1)
     serialMatrixProduct(
-      dh, lda: rank, transposed: true, input(x, block, scratch), ldb: inputs, transposed: false,
-      into: sums, ldc: width, m: rank, n: inputs, k: count, beta: 1)
+      dh, lda: rank, transposed: true, x, ldb: inputs, transposed: false, into: sums, ldc: width,
+      m: rank, n: inputs, k: count, beta: 1)
     guard let dx else { return }
     let target = dx + block.row * inputs
     if let dropout {
@@ -199,6 +200,16 @@ package struct LowRankTerm {
     }
   }
 
+  /// A dropout(x) of a block.
+  private func project(
+    _ x: UnsafePointer<Float>, _ block: Block, _ a: UnsafePointer<Float>,
+    into hidden: UnsafeMutablePointer<Float>
+  ) {
+    serialMatrixProduct(
+      x, lda: inputs, transposed: false, a, ldb: inputs, transposed: true, into: hidden, ldc: rank,
+      m: block.count, n: rank, k: inputs)
+  }
+
   /// dropout(x) of a block.
   private func input(
     _ x: UnsafePointer<Float>, _ block: Block, _ scratch: UnsafeMutablePointer<Float>
@@ -210,10 +221,10 @@ package struct LowRankTerm {
     return UnsafePointer(scratch)
   }
 
-  /// Room for a block of inputs and, after it, a block of the hidden rows.
+  /// Room for a block of inputs and, after it, two blocks of hidden rows.
   private func withScratch(_ body: (UnsafeMutablePointer<Float>) -> Void) {
     let scratch = UnsafeMutableRawPointer.allocate(
-      byteCount: 128 * (inputs + rank) * 4, alignment: 64)
+      byteCount: 128 * (inputs + 2 * rank) * 4, alignment: 64)
     defer { scratch.deallocate() }
     body(scratch.assumingMemoryBound(to: Float.self))
   }

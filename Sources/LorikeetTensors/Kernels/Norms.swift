@@ -161,23 +161,22 @@ extension Kernels {
     return y
   }
 
-  /// The gradients of `scaledAdd` by f and, if asked for, by the scale.
+  /// The gradients of `scaledAdd` by f and by the scale.
   package static func scaledAddBackward(
-    _ gradient: Tensor, scale: Tensor, _ f: Tensor, needsScale: Bool
-  ) -> (f: Tensor, scale: Tensor?) {
+    _ gradient: Tensor, scale: Tensor, _ f: Tensor
+  ) -> (f: Tensor, scale: Tensor) {
     let width = f.width
     var gf = Tensor(uninitialized: f.shape)
     let sums = gradient.withPointer { g in
       scale.withPointer { scale in
         let (g, scale) = (SharedPointer(g), SharedPointer(scale))
-        return eachRows(f, into: &gf, sums: needsScale ? 1 : 0) { range, f, gf, sums in
+        return eachRows(f, into: &gf, sums: 1) { range, f, gf, sums in
           lk_scaled_add_backward(
-            range.count, width, g.raw + range.lowerBound * width, scale.raw, f, gf,
-            needsScale ? sums : nil)
+            range.count, width, g.raw + range.lowerBound * width, scale.raw, f, gf, sums)
         }
       }
     }
-    return (gf, sums.first)
+    return (gf, sums[0])
   }
 
   /// x diag(scale): one factor a column.
