@@ -61,7 +61,7 @@ let package = Package(
     .target(
       name: "LorikeetTokenizers", dependencies: ["LorikeetCheckpoints", protobuf],
       exclude: ["sentencepiece.proto"], swiftSettings: strict),
-    library("Images", ["CLorikeetCodecs", "LorikeetTensors"]),
+    library("Images", ["CLorikeetCodecs", "CLorikeetKernels", "LorikeetTensors"]),
     library("Datasets", ["LorikeetTensors", "LorikeetImages"], [logging]),
     library("Layers", ["LorikeetAutograd", "LorikeetCheckpoints"]),
     library("VisionEncoders", ["LorikeetLayers"]),
@@ -112,7 +112,8 @@ let package = Package(
       path: "Examples/make-tiny-model", swiftSettings: strict),
 
     .target(
-      name: "LorikeetTestSupport", dependencies: ["LorikeetAutograd", "LorikeetCheckpoints"],
+      name: "LorikeetTestSupport",
+      dependencies: ["CLorikeetKernels", "LorikeetAutograd", "LorikeetCheckpoints"],
       path: "Tests/LorikeetTestSupport", swiftSettings: strict),
     tests("Tensors", ["CLorikeetKernels"]), tests("Autograd"), tests("Checkpoints"),
     tests("Tokenizers"), tests("Images"), tests("Datasets"), tests("Layers"),

@@ -7,34 +7,8 @@
 
 #pragma clang fp contract(fast)
 
-#define LK_NAME(name) name##_portable
-#include "elementwise.inc"
-#undef LK_NAME
-
-#if defined(__x86_64__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#define LK_NAME(name) name##_avx2
-#include "elementwise.inc"
-#undef LK_NAME
-#pragma clang attribute pop
-
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
-#define LK_NAME(name) name##_avx512
-#include "elementwise.inc"
-#undef LK_NAME
-#pragma clang attribute pop
-
-#define LK_CHOOSE(name, ...)                                    \
-  switch (lk_instruction_set()) {                               \
-    case LK_AVX512: return name##_avx512(__VA_ARGS__);          \
-    case LK_AVX2: return name##_avx2(__VA_ARGS__);              \
-    default: return name##_portable(__VA_ARGS__);               \
-  }
-#else
-#define LK_CHOOSE(name, ...) return name##_portable(__VA_ARGS__);
-#endif
-
+#define LK_SOURCE "elementwise.inc"
+#include "variants.h"
 
 void lk_axpy(long n, float a, const float *x, float *y) { LK_CHOOSE(axpy, n, a, x, y) }
 void lk_scale(long n, float a, float *y) { LK_CHOOSE(scale, n, a, y) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CLorikeetCodecs
+internal import CLorikeetKernels
 
 extension Image {
   /// The part of the picture inside a rectangle; what lies outside the picture becomes `fill`.

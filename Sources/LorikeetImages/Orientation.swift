@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CLorikeetCodecs
+internal import CLorikeetKernels
 
 /// How a camera was held: where the first row and column of the stored picture belong.
 ///

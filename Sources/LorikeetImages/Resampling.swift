@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CLorikeetCodecs
+internal import CLorikeetKernels
 internal import Foundation
 
 /// How the pixels of a resized picture are made of the old ones.
@@ -89,37 +89,6 @@ extension Image {
     width: Int, height: Int, filter: ResamplingFilter, name: String = "resized picture",
     limits: ImageLimits = .default
   ) throws(ImageError) -> Image {
-    try resized(
-      width: width, height: height, filter: filter, name: name, limits: limits,
-      passes: Passes(across: lk_resample_rows, down: lk_resample_columns))
-  }
-
-  /// As `resized`, without vector instructions beyond the platform's baseline.
-  package func resizedPortably(
-    width: Int, height: Int, filter: ResamplingFilter
-  ) throws(ImageError) -> Image {
-    try resized(
-      width: width, height: height, filter: filter, name: "resized picture", limits: .default,
-      passes: Passes(across: lk_resample_rows_portable, down: lk_resample_columns_portable))
-  }
-
-  private struct Passes {
-    let across:
-      (
-        UnsafePointer<UInt8>?, Int, Int, UnsafeMutablePointer<UInt8>?, Int, UnsafePointer<lk_span>?,
-        UnsafePointer<Int32>?, Int
-      ) -> Void
-    let down:
-      (
-        UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<UInt8>?, Int, UnsafePointer<lk_span>?,
-        UnsafePointer<Int32>?, Int
-      ) -> Void
-  }
-
-  private func resized(
-    width: Int, height: Int, filter: ResamplingFilter, name: String, limits: ImageLimits,
-    passes: Passes
-  ) throws(ImageError) -> Image {
     guard width > 0, height > 0 else { throw .badSize(name: name, width: width, height: height) }
     try limits.check(width: width, height: height, name: name)
     if width == self.width, height == self.height { return self }
@@ -129,34 +98,30 @@ extension Image {
     // the rounding, so the condition is Pillow's.
     let (fewerRows, fewerColumns) = (self.height - height, self.width - width)
     if fewerRows > 0, fewerRows > 2 * fewerColumns {
-      return resampledDown(height, filter, passes).resampledAcross(width, filter, passes)
+      return resampledDown(height, filter).resampledAcross(width, filter)
     }
     try limits.check(width: width, height: self.height, name: name)
-    return resampledAcross(width, filter, passes).resampledDown(height, filter, passes)
+    return resampledAcross(width, filter).resampledDown(height, filter)
   }
 
-  private func resampledAcross(
-    _ width: Int, _ filter: ResamplingFilter, _ passes: Passes
-  ) -> Image {
+  private func resampledAcross(_ width: Int, _ filter: ResamplingFilter) -> Image {
     guard width != self.width else { return self }
     let taps = Taps(from: self.width, to: width, filter)
     let result = [UInt8](unsafeUninitializedCapacity: height * width * 3) { target, count in
       count = height * width * 3
-      passes.across(
+      lk_resample_rows(
         pixels, self.width * 3, height, target.baseAddress, width, taps.spans, taps.coefficients,
         taps.count)
     }
     return Image(width: width, height: height, pixels: result)
   }
 
-  private func resampledDown(
-    _ height: Int, _ filter: ResamplingFilter, _ passes: Passes
-  ) -> Image {
+  private func resampledDown(_ height: Int, _ filter: ResamplingFilter) -> Image {
     guard height != self.height else { return self }
     let taps = Taps(from: self.height, to: height, filter)
     let result = [UInt8](unsafeUninitializedCapacity: height * width * 3) { target, count in
       count = height * width * 3
-      passes.down(
+      lk_resample_columns(
         pixels, width * 3, target.baseAddress, height, taps.spans, taps.coefficients, taps.count)
     }
     return Image(width: width, height: height, pixels: result)
@@ -183,7 +148,7 @@ extension Image {
 /// The old positions and their coefficients for each position along one side.
 struct Taps {
   let spans: [lk_span]
-  /// `count` for each new position; those past its span are zero.
+  /// `count` for each new position, a multiple of `LK_TAP_GROUP`; those past its span are zero.
   let coefficients: [Int32]
   let count: Int
 
@@ -191,7 +156,8 @@ struct Taps {
     let scale = Double(old) / Double(new)
     let shrinkage = max(scale, 1)
     let support = filter.support * shrinkage
-    let count = Int(support.rounded(.up)) * 2 + 1
+    let group = Int(LK_TAP_GROUP)
+    let count = (Int(support.rounded(.up)) * 2 + group) / group * group
     var spans: [lk_span] = []
     var coefficients = [Int32](repeating: 0, count: new * count)
     var weights = [Double](repeating: 0, count: count)

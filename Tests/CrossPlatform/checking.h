@@ -63,6 +63,7 @@ void check_cached_attention(const lk_kernels *kernels);
 void check_sums_and_norms(void);
 void check_activations(void);
 void check_training(void);
+void check_pixels(void);
 void check_limits(void);
 
 #endif

@@ -102,6 +102,7 @@ int main(void) {
     check_sums_and_norms();
     check_activations();
     check_training();
+    check_pixels();
     check_limits();
     printf("%s: %ld comparisons, %ld failures\n", lk_isa(), comparisons - compared,
            failures - failed);

@@ -132,7 +132,6 @@ static void check_rows_with_a_vector(void) {
   EACH(n, c[i] + (double)a[i] * b[i] + (double)a[n + i] * b[n + i] +
               (double)a[2 * n + i] * b[2 * n + i]);
   check_close(sums, expected, n, 2e-6, 1);
-  lk_scaled_add_backward(ROWS, n, x, s, y, z, NULL);
   EACH(count, (double)a[i] * c[i % n]);
   end(z, count, 2e-6, 1);
 }

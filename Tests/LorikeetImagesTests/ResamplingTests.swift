@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LorikeetImages
+import LorikeetTestSupport
 import Testing
 
 @Suite struct ResamplingTests {
@@ -37,17 +38,22 @@ import Testing
     #expect(ResamplingFilter(name: "cubic") == nil)
   }
 
-  @Test func vectorAndPortablePassesAgree() throws {
+  @Test(arguments: InstructionSets.available) func everyInstructionSetAgrees(set: String) throws {
     var generator = SeededGenerator(state: 3)
-    for (width, height) in [(1, 9), (21, 40), (22, 7), (43, 64)] {
+    for (width, height) in [(1, 9), (3, 2), (21, 40), (22, 7), (43, 64)] {
       let image = Image(
         width: width, height: height,
         pixels: (0..<width * height * 3).map { _ in .random(in: 0...255, using: &generator) })
       for filter in ResamplingFilter.allCases {
         for target in [1, 5, 77] {
           for (x, y) in [(width, target), (target, height), (target + 2, target)] {
-            let fast = try image.resized(width: x, height: y, filter: filter)
-            #expect(try fast == image.resizedPortably(width: x, height: y, filter: filter))
+            let portable = try InstructionSets.using("portable") {
+              try image.resized(width: x, height: y, filter: filter)
+            }
+            let found = try InstructionSets.using(set) {
+              try image.resized(width: x, height: y, filter: filter)
+            }
+            #expect(found == portable)
           }
         }
       }

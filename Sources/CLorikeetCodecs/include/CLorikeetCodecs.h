@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pixel work in C: calls into libpng and libjpeg that turn their longjmp errors into return values,
-// and the inner loops of resampling, reordering and normalising 8-bit pictures.
+// Calls into libpng and libjpeg that turn their longjmp errors into return values.
 //
-// Pictures are interleaved RGB, 8 bits a channel, rows from the top without padding, unless a
-// stride (in bytes) says otherwise. Every pointer is lent for the length of the call.
+// Pictures are interleaved RGB, 8 bits a channel, rows from the top without padding. Every pointer is
+// lent for the length of the call.
 #ifndef LORIKEET_CODECS_H
 #define LORIKEET_CODECS_H
 
@@ -54,48 +53,6 @@ lk_status lk_jpeg_decode(const uint8_t *data, size_t size, uint32_t width, uint3
 // Encodes RGB, `quality` in 1 ... 100, colour at half resolution (4:2:0) unless `full_colour`.
 lk_status lk_jpeg_encode(const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
                          int full_colour, lk_bytes *out, char *message);
-
-// The taps of one output position: `count` inputs from `first` on.
-typedef struct {
-  int32_t first;
-  int32_t count;
-} lk_span;
-
-// The fraction bits of resampling coefficients: 32 less 8 of the value and 2 of headroom.
-#define LK_RESAMPLE_BITS 22
-
-// Resamples `rows` rows to `width` pixels. Output x is the sum over its span of source pixels times
-// coefficients[x * taps ...], rounded and clipped to 0 ... 255.
-void lk_resample_rows(const uint8_t *source, size_t source_stride, size_t rows, uint8_t *target,
-                      size_t width, const lk_span *spans, const int32_t *coefficients,
-                      size_t taps);
-
-// lk_resample_rows without vector instructions beyond the platform's baseline.
-void lk_resample_rows_portable(const uint8_t *source, size_t source_stride, size_t rows,
-                               uint8_t *target, size_t width, const lk_span *spans,
-                               const int32_t *coefficients, size_t taps);
-
-// Resamples columns: output row y is the sum over its span of source rows of `row_bytes` bytes.
-void lk_resample_columns(const uint8_t *source, size_t row_bytes,
-                         uint8_t *target, size_t height, const lk_span *spans,
-                         const int32_t *coefficients, size_t taps);
-
-// lk_resample_columns without vector instructions beyond the platform's baseline.
-void lk_resample_columns_portable(const uint8_t *source, size_t row_bytes,
-                                  uint8_t *target, size_t height, const lk_span *spans,
-                                  const int32_t *coefficients, size_t taps);
-
-// Picks source pixel columns[x] of source row rows[y] for each output pixel.
-void lk_pick_pixels(const uint8_t *source, size_t source_width, uint8_t *target, size_t width,
-                    size_t height, const int32_t *columns, const int32_t *rows);
-
-// Reorders pixels: output (x, y) is source pixel origin + x * column_step + y * row_step.
-void lk_reorder_pixels(const uint8_t *source, ptrdiff_t origin, ptrdiff_t column_step,
-                       ptrdiff_t row_step, uint8_t *target, size_t width, size_t height);
-
-// Writes channel c of each pixel, through table[c * 256 + value], to plane c of `target`.
-void lk_planes(const uint8_t *source, size_t source_stride, size_t width, size_t height,
-               const float *table, float *target, size_t target_stride, size_t plane_size);
 
 #ifdef __cplusplus
 }

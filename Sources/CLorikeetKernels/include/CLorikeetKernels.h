@@ -9,6 +9,7 @@
 #include "lk_elementwise.h"
 #include "lk_gemm.h"
 #include "lk_machine_limits.h"
+#include "lk_pixels.h"
 #include "lk_place.h"
 #include "lk_instruction_set.h"
 
