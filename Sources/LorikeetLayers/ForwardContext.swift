@@ -74,6 +74,14 @@ public final class ForwardContext {
     }
   }
 
+  /// A pass over some runs of the rows, laid end to end, with a randomness of its own.
+  func of(_ runs: [Range<Int>], segments: [AttentionSegment]) -> ForwardContext {
+    ForwardContext(
+      tape: tape, isTraining: isTraining, segments: segments,
+      positions: runs.flatMap { positions[$0] }, plane: plane?.of(runs),
+      modalities: modalities.of(runs), cache: cache, random: RandomStream(seed: random.next()))
+  }
+
   /// A key for the next dropout mask of this pass.
   public func nextDropoutKey() -> UInt64 { random.next() }
 }

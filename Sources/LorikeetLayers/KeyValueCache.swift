@@ -58,20 +58,26 @@ public final class KeyValueCache {
     for slot in lengths.indices { lengths[slot] = length }
   }
 
-  /// Keeps the keys and values of new tokens in layer `layer`, and lets these tokens attend to all
-  /// that their slots hold.
+  /// Keeps the keys and values of new tokens in layer `layer`.
   ///
-  /// - Returns: `[queries, heads x headWidth]`.
-  func attend(
-    layer: Int, _ q: Tensor, keys newKeys: Tensor, values newValues: Tensor,
-    segments: [AttentionSegment], shape: AttentionShape
-  ) -> Tensor {
+  /// - Parameter segments: of a pass over all new tokens.
+  func keep(
+    layer: Int, keys newKeys: Tensor, values newValues: Tensor, segments: [AttentionSegment]
+  ) {
     for segment in segments where !segment.queries.isEmpty {
       let row = segment.keys.upperBound - segment.queries.count
       keys[layer].write(newKeys.rows(segment.queries), at: row)
       values[layer].write(newValues.rows(segment.queries), at: row)
     }
-    return Kernels.cachedAttention(
+  }
+
+  /// Lets queries attend to what their slots hold in layer `layer`.
+  ///
+  /// - Returns: `[queries, heads x headWidth]`.
+  func attend(
+    layer: Int, _ q: Tensor, segments: [AttentionSegment], shape: AttentionShape
+  ) -> Tensor {
+    Kernels.cachedAttention(
       q, keys: keys[layer], values: values[layer], segments: segments, shape: shape)
   }
 }

@@ -49,6 +49,17 @@ public struct ModalityLayout: Sendable, Equatable {
     for run in other.runs { append(run.modality, count: run.rows.count) }
   }
 
+  /// The layout of some runs of rows, laid end to end.
+  package func of(_ chosen: [Range<Int>]) -> ModalityLayout {
+    var result = ModalityLayout()
+    for rows in chosen {
+      for run in runs where run.rows.overlaps(rows) {
+        result.append(run.modality, count: run.rows.clamped(to: rows).count)
+      }
+    }
+    return result
+  }
+
   /// The rows of some modalities, neighbouring runs joined.
   public func rows(of modalities: Set<Modality>) -> [Range<Int>] {
     var result: [Range<Int>] = []

@@ -10,4 +10,9 @@ public struct PlanePositions: Sendable, Equatable {
     self.rows = rows
     self.columns = columns
   }
+
+  /// Those of some runs, laid end to end.
+  func of(_ runs: [Range<Int>]) -> PlanePositions {
+    PlanePositions(rows: runs.flatMap { rows[$0] }, columns: runs.flatMap { columns[$0] })
+  }
 }

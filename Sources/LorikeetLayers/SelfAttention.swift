@@ -38,45 +38,51 @@ public struct SelfAttention {
   ///   - x: `[rows, width]`.
   ///   - layer: the index of the layer in the cache.
   ///   - rotary: the angles of the rows, if the model has rotary positions.
+  ///   - last: the rows whose result is wanted; nil for all.
   ///   - record: asks for probabilities or column sums and receives them; not with a cache.
+  /// - Returns: `[rows that are wanted, width]`.
   package func callAsFunction(
     _ x: Variable, _ context: ForwardContext, layer: Int = 0, rotary: RotaryTable? = nil,
-    record: inout AttentionRecord
+    last: LastRows? = nil, record: inout AttentionRecord
   ) -> Variable {
     let tape = context.tape
-    let (queries, keys, v) = projected(x, context)
+    let asking = last?.context ?? context
+    let (queries, keys, v) = projected(x, context, last)
     var (q, k) = (queries, keys)
     x.forget()
-    if let queryNorm { q = eachHead(q, queryNorm, context) }
+    if let queryNorm { q = eachHead(q, queryNorm, asking) }
     if let keyNorm { k = eachHead(k, keyNorm, context) }
     if let rotary {
-      q = tape.rotate(q, by: rotary, headWidth: shape.headWidth)
+      q = tape.rotate(q, by: last?.of(rotary) ?? rotary, headWidth: shape.headWidth)
       k = tape.rotate(k, by: rotary, headWidth: shape.headWidth)
     }
     if let cache = context.cache {
-      let mixed = cache.attend(
-        layer: layer, q.value, keys: k.value, values: v.value, segments: context.segments,
-        shape: shape)
-      return output(Variable(mixed), context)
+      cache.keep(layer: layer, keys: k.value, values: v.value, segments: context.segments)
+      let mixed = cache.attend(layer: layer, q.value, segments: asking.segments, shape: shape)
+      return output(Variable(mixed), asking)
     }
-    let mixed = tape.attention(
-      q, k, v, segments: context.segments, shape: shape, record: &record)
-    return output(mixed, context)
+    let mixed = tape.attention(q, k, v, segments: asking.segments, shape: shape, record: &record)
+    return output(mixed, asking)
   }
 
   private func projected(
-    _ x: Variable, _ context: ForwardContext
+    _ x: Variable, _ context: ForwardContext, _ last: LastRows?
   ) -> (query: Variable, key: Variable, value: Variable) {
     switch projections {
     case .separate(let query, let key, let value):
+      if let last {
+        let both = Linear.each([key, value], x, context)
+        return (query(last.of(x), last.context), both[0], both[1])
+      }
       let all = Linear.each([query, key, value], x, context)
       return (all[0], all[1], all[2])
     case .fused(let layer):
       let all = layer(x, context)
       let (queries, keys) = (shape.heads * shape.headWidth, shape.keyHeads * shape.headWidth)
       let tape = context.tape
+      let query = tape.columns(all, 0..<queries)
       return (
-        tape.columns(all, 0..<queries), tape.columns(all, queries..<queries + keys),
+        last?.of(query) ?? query, tape.columns(all, queries..<queries + keys),
         tape.columns(all, queries + keys..<queries + 2 * keys)
       )
     }

@@ -25,8 +25,11 @@ public protocol TextDecoder: AnyObject {
 
   /// The hidden states after the final norm.
   ///
-  /// - Parameter x: embeddings, `[rows, width]`.
-  func hiddenStates(_ x: Variable, _ context: ForwardContext) -> Variable
+  /// - Parameters:
+  ///   - x: embeddings, `[rows, width]`.
+  ///   - wanted: the rows whose states are wanted; nil for all.
+  /// - Returns: `[rows that are wanted, width]`, in the order in which they are asked for.
+  func hiddenStates(_ x: Variable, _ context: ForwardContext, rows wanted: [Int]?) -> Variable
 
   /// An empty cache for `slots` texts of up to `capacity` tokens.
   func makeCache(slots: Int, capacity: Int, type: KeyValueCacheType) -> KeyValueCache
@@ -35,6 +38,11 @@ public protocol TextDecoder: AnyObject {
 extension TextDecoder {
   /// The table of the embeddings.
   public var embeddings: Parameter { embedding.weight }
+
+  /// The hidden states of all rows.
+  public func hiddenStates(_ x: Variable, _ context: ForwardContext) -> Variable {
+    hiddenStates(x, context, rows: nil)
+  }
 
   /// An empty cache of float32 values.
   public func makeCache(slots: Int, capacity: Int) -> KeyValueCache {

@@ -103,24 +103,32 @@ public final class TransformerDecoder: TextDecoder {
       feedForwardOutputNorm: c.normsOutputs ? norm("post_feedforward_layernorm") : nil)
   }
 
-  public func hiddenStates(_ x: Variable, _ context: ForwardContext) -> Variable {
+  public func hiddenStates(
+    _ x: Variable, _ context: ForwardContext, rows wanted: [Int]?
+  ) -> Variable {
     let rotary = configuration.rotary.table(
       positions: context.positions, plane: context.plane, segments: context.segments,
       headWidth: configuration.headWidth)
     var x = x  // [rows, width] throughout
+    var places = wanted
     for (index, block) in blocks.enumerated() {
-      x = context.recompute(x) { x, context in
-        let tape = context.tape
+      let asked = index + 1 == blocks.count ? wanted : nil
+      x = context.recompute(x) { whole, all in
+        let last = asked.flatMap { LastRows($0, in: all) }
+        if let last { places = last.places }
+        let (tape, context) = (all.tape, last?.context ?? all)
         var record = AttentionRecord()
         var mixed = block.attention(
-          block.attentionNorm(x, context), context, layer: index, rotary: rotary, record: &record)
+          block.attentionNorm(whole, all), all, layer: index, rotary: rotary, last: last,
+          record: &record)
         if let norm = block.attentionOutputNorm { mixed = norm(mixed, context) }
-        let x = tape.add(x, using: mixed)
+        let x = tape.add(last?.of(whole) ?? whole, using: mixed)
         var fed = block.feedForward(block.feedForwardNorm(x, context), context)
         if let norm = block.feedForwardOutputNorm { fed = norm(fed, context) }
         return tape.add(x, using: fed)
       }
     }
+    if let places, places != Array(0..<x.shape.rows) { x = context.tape.selectRows(x, places) }
     return norm(x, context)
   }
 

@@ -37,24 +37,25 @@ extension VisionLanguageModel {
     let cache = decoder.makeCache(
       slots: sequences.count, capacity: (batch.lengths.max() ?? 0) + options.maxTokens,
       type: options.cacheType)
-    let ends = options.endTokens.union(options.stopsAtEnd ? endTokens : [])
+    let endings = options.endTokens.union(options.stopsAtEnd ? endTokens : [])
     var samplers = Array(repeating: options.sampler, count: sequences.count)
     // The position of the next token of each sequence.
     var next = batch.nextPositions
     var active = sequences.indices.filter { batch.lengths[$0] > 0 }
-    var hidden = hiddenStates(batch, tape: .inference, cache: cache)
     var end = 0
-    var rows = batch.lengths.map { length in
+    let ends = batch.lengths.map { length in
       end += length
       return end - 1
     }
+    // One row for each sequence that goes on.
+    var hidden = hiddenStates(
+      batch, rows: active.map { ends[$0] }, tape: .inference, cache: cache)
     for step in 0..<options.maxTokens {
-      let selected = Tape.inference.selectRows(hidden, active.map { rows[$0] })
-      let logits = decoder.logits(selected, .inference).value
+      let logits = decoder.logits(hidden, .inference).value
       var going: [Int] = []
       for (line, sequence) in active.enumerated() {
         let token = samplers[sequence].next(logits.rows(line..<line + 1))
-        if ends.contains(token) { continue }
+        if endings.contains(token) { continue }
         answers[sequence].append(token)
         onToken(sequence, token)
         going.append(sequence)
@@ -66,10 +67,7 @@ extension VisionLanguageModel {
         embeddings: embedded, lengths: sequences.indices.map { active.contains($0) ? 1 : 0 },
         positions: active.map { next[$0] },
         modalities: ModalityLayout(.text, rows: active.count), targets: [], targetCounts: [])
-      for (row, sequence) in active.enumerated() {
-        next[sequence] += 1
-        rows[sequence] = row
-      }
+      for sequence in active { next[sequence] += 1 }
       hidden = hiddenStates(batch, tape: .inference, cache: cache)
     }
     return answers

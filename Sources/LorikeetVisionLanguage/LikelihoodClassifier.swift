@@ -32,7 +32,8 @@ extension VisionLanguageModel {
     if let prefix = batch.prefixes.first {
       first.prefixes = [prefix] + Array(repeating: 0, count: answers.count - 1)
     }
-    let prefix = hiddenStates(first, tape: tape, cache: cache)
+    // The prompt's last row predicts token 0 of each answer.
+    let prefix = hiddenStates(first, rows: [first.lengths[0] - 1], tape: tape, cache: cache)
     cache.spreadFirstSlot()
     let next = batch.nextPositions.first ?? 0
 
@@ -44,12 +45,11 @@ extension VisionLanguageModel {
     let hidden =
       ids.isEmpty ? continued.embeddings : hiddenStates(continued, tape: tape, cache: cache)
 
-    // Token 0 of each answer is predicted by the prompt's last row, token j by the answer's row j - 1.
-    let last = prefix.shape.rows - 1
+    // Token j is predicted by the answer's row j - 1.
     var pieces: [(source: LorikeetAutograd.Variable, rows: Range<Int>)] = []
     var start = 0
     for count in rest {
-      pieces.append((prefix, last..<last + 1))
+      pieces.append((prefix, 0..<1))
       pieces.append((hidden, start..<start + count))
       start += count
     }

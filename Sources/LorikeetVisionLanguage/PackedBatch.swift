@@ -126,12 +126,15 @@ extension VisionLanguageModel {
     return batch
   }
 
-  /// The hidden states of a packed batch, `[rows, width]`.
+  /// The hidden states of a packed batch.
   ///
-  /// - Parameter cache: keys and values of earlier passes; the batch's sequences continue its slots.
+  /// - Parameters:
+  ///   - wanted: the rows whose states are wanted; nil for all.
+  ///   - cache: keys and values of earlier passes; the batch's sequences continue its slots.
+  /// - Returns: `[rows that are wanted, width]`.
   public func hiddenStates(
-    _ batch: PackedBatch, tape: Tape, isTraining: Bool = false, cache: KeyValueCache? = nil,
-    random: RandomStream = RandomStream(seed: 0)
+    _ batch: PackedBatch, rows wanted: [Int]? = nil, tape: Tape, isTraining: Bool = false,
+    cache: KeyValueCache? = nil, random: RandomStream = RandomStream(seed: 0)
   ) -> Variable {
     if let cache {
       let context = ForwardContext(
@@ -139,7 +142,7 @@ extension VisionLanguageModel {
         positions: batch.positions, plane: batch.plane,
         modalities: batch.modalities, cache: cache, random: random)
       defer { cache.advance(by: batch.lengths) }
-      return decoder.hiddenStates(batch.embeddings, context)
+      return decoder.hiddenStates(batch.embeddings, context, rows: wanted)
     }
     var start = 0
     let segments = batch.lengths.map { length in
@@ -151,7 +154,8 @@ extension VisionLanguageModel {
       ForwardContext(
         tape: tape, isTraining: isTraining, segments: batch.prefixed(segments),
         positions: batch.positions, plane: batch.plane,
-        modalities: batch.modalities, random: random))
+        modalities: batch.modalities, random: random),
+      rows: wanted)
   }
 
   /// The loss over the answers of a batch: the mean over their tokens, or a sum weighted otherwise.
@@ -162,12 +166,12 @@ extension VisionLanguageModel {
     _ batch: PackedBatch, weight: Float? = nil, tape: Tape, isTraining: Bool = false,
     random: RandomStream = RandomStream(seed: 0)
   ) -> (loss: Variable, losses: [Float]) {
-    let hidden = hiddenStates(batch, tape: tape, isTraining: isTraining, random: random)
-    let selected = tape.selectRows(hidden, batch.targets.map(\.row))
+    let hidden = hiddenStates(
+      batch, rows: batch.targets.map(\.row), tape: tape, isTraining: isTraining, random: random)
     let factor = weight ?? 1 / Float(max(batch.targets.count, 1))
     var random = random
     return decoder.crossEntropy(
-      selected, targets: batch.targets.map(\.token),
+      hidden, targets: batch.targets.map(\.token),
       weights: Array(repeating: factor, count: batch.targets.count), tape,
       dropout: isTraining ? .derive(seed: random.next(), label: "head") : nil)
   }

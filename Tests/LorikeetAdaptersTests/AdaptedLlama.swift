@@ -31,12 +31,15 @@ struct AdaptedLlama {
     try Adapter(name: "default", directory: reference.adapterDirectory, attachingTo: index)
   }
 
-  func hidden(_ ids: [Int], _ tape: Tape, modalities: ModalityLayout? = nil) -> Variable {
+  /// - Parameter rows: the rows that are wanted; nil for all.
+  func hidden(
+    _ ids: [Int], _ tape: Tape, modalities: ModalityLayout? = nil, rows: [Int]? = nil
+  ) -> Variable {
     let context = ForwardContext(
       tape: tape, segments: [AttentionSegment(queries: 0..<ids.count, keys: 0..<ids.count)],
       positions: Array(0..<ids.count),
       modalities: modalities ?? ModalityLayout(.text, rows: ids.count))
-    return model.hiddenStates(model.embed(ids, tape), context)
+    return model.hiddenStates(model.embed(ids, tape), context, rows: rows)
   }
 
   func logits(modalities: ModalityLayout? = nil) -> [Float] {
@@ -48,7 +51,7 @@ struct AdaptedLlama {
     let labels = try reference.inputIntegers("labels")
     let rows = (0..<ids.count - 1).filter { labels[$0 + 1] != -100 }
     return model.crossEntropy(
-      tape.selectRows(hidden(ids, tape, modalities: modalities), rows),
+      hidden(ids, tape, modalities: modalities, rows: rows),
       targets: rows.map { labels[$0 + 1] },
       weights: Array(repeating: 1 / Float(rows.count), count: rows.count), tape
     ).loss

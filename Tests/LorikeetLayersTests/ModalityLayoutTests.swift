@@ -17,6 +17,17 @@ import Testing
     #expect(layout.runs.map(\.rows) == [0..<3, 3..<8, 8..<9])
   }
 
+  @Test func runsOfRowsHaveALayout() {
+    var layout = ModalityLayout(.image, rows: 3)
+    layout.append(.text, count: 4)
+    layout.append(.image, count: 2)
+    let chosen = layout.of([1..<4, 6..<6, 6..<9])
+    #expect(chosen.runs.map(\.modality) == [.image, .text, .image])
+    #expect(chosen.runs.map(\.rows) == [0..<2, 2..<4, 4..<6])
+    #expect(layout.of([0..<9]) == layout)
+    #expect(layout.of([]) == ModalityLayout())
+  }
+
   @Test func rowsOfModalitiesAreFound() {
     var layout = ModalityLayout(.image, rows: 3)
     layout.append(.text, count: 2)

@@ -38,11 +38,13 @@ import Testing
       tolerance: 1e-4, "logits")
   }
 
-  @Test(arguments: cases) func lossAndGradients(name: String) throws {
+  @Test(arguments: cases, [false, true]) func lossAndGradients(
+    name: String, leavesOut: Bool
+  ) throws {
     let decoder = try ReferenceDecoder(name)
     for parameter in decoder.index.parameters { parameter.isTrainable = true }
     let tape = Tape(isRecording: true)
-    let loss = decoder.loss(tape)
+    let loss = decoder.loss(tape, leavesOut: leavesOut)
     expectClose(
       loss.value.values, try decoder.reference.expected("loss").values, tolerance: 1e-4, "loss")
     tape.backward(from: loss)
@@ -94,6 +96,23 @@ import Testing
         packed.value.rows(start..<start + sequence.count), single.value, tolerance: 1e-5,
         "\(sequence.count) tokens")
       start += sequence.count
+    }
+  }
+
+  /// What is not asked for may be left out, whichever rows that are.
+  @Test(
+    arguments: cases,
+    [[0], [5], [4, 2], [16, 6, 14, 15], Array(0..<17), [], [3, 4, 5, 10, 16, 10]])
+  func wantedRowsAreThoseOfAll(name: String, wanted: [Int]) throws {
+    let decoder = try ReferenceDecoder(name)
+    let sequences = [Array(decoder.ids.prefix(5)), [decoder.ids[3]], [], decoder.ids.suffix(11)]
+    let all = decoder.hidden(sequences.map { Array($0) }, .inference).hidden.value
+    #expect(all.rows == 17)
+    let found = decoder.hidden(sequences.map { Array($0) }, .inference, rows: wanted).hidden.value
+    #expect(found.rows == wanted.count)
+    for (place, row) in wanted.enumerated() {
+      expectClose(
+        found.rows(place..<place + 1), all.rows(row..<row + 1), tolerance: 1e-5, "row \(row)")
     }
   }
 

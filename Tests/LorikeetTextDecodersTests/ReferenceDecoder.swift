@@ -27,19 +27,24 @@ struct ReferenceDecoder {
     labels = try reference.inputIntegers("labels")
   }
 
-  /// The hidden states after the last norm, of sequences one after the other.
-  func hidden(_ sequences: [[Int]], _ tape: Tape) -> (hidden: Variable, context: ForwardContext) {
+  /// The hidden states after the last norm, of sequences one after the other: of all rows, or of those
+  /// that are wanted.
+  func hidden(
+    _ sequences: [[Int]], _ tape: Tape, rows: [Int]? = nil
+  ) -> (hidden: Variable, context: ForwardContext) {
     let context = ForwardContext(tape: tape, lengths: sequences.map(\.count), modality: .text)
     let x = model.embed(sequences.flatMap { $0 }, tape)
-    return (model.hiddenStates(x, context), context)
+    return (model.hiddenStates(x, context, rows: rows), context)
   }
 
   /// The mean over labelled positions of -log p(label), labels shifted by one.
-  func loss(_ tape: Tape) -> Variable {
-    let (hidden, _) = hidden([ids], tape)
+  ///
+  /// - Parameter leavesOut: whether the model is asked for the labelled rows alone.
+  func loss(_ tape: Tape, leavesOut: Bool) -> Variable {
     let rows = (0..<ids.count - 1).filter { labels[$0 + 1] != -100 }
+    let (hidden, _) = hidden([ids], tape, rows: leavesOut ? rows : nil)
     return model.crossEntropy(
-      tape.selectRows(hidden, rows), targets: rows.map { labels[$0 + 1] },
+      leavesOut ? hidden : tape.selectRows(hidden, rows), targets: rows.map { labels[$0 + 1] },
       weights: Array(repeating: 1 / Float(rows.count), count: rows.count), tape
     ).loss
   }
@@ -51,9 +56,9 @@ struct ReferenceDecoder {
       tape: .inference, segments: cache.segments(adding: [tokens.count]),
       positions: Array(start..<start + tokens.count),
       modalities: ModalityLayout(.text, rows: tokens.count), cache: cache)
-    let hidden = model.hiddenStates(model.embed(tokens, context.tape), context)
+    let last = model.hiddenStates(
+      model.embed(tokens, context.tape), context, rows: [tokens.count - 1])
     cache.advance(by: [tokens.count])
-    let last = context.tape.selectRows(hidden, [tokens.count - 1])
     return model.logits(last, context.tape).value.values
   }
 }

@@ -38,7 +38,20 @@ public struct RotaryTable: Sendable {
     self.sines = Tensor(sines, [rows, pairs])
   }
 
+  private init(cosines: Tensor, sines: Tensor) {
+    self.cosines = cosines
+    self.sines = sines
+  }
+
   public var rows: Int { cosines.rows }
+
+  /// The angles of some runs of rows, laid end to end.
+  package func rows(_ runs: [Range<Int>]) -> RotaryTable {
+    func some(_ angles: Tensor) -> Tensor {
+      Kernels.gatherRows(runs.map { (angles, $0) }, width: angles.width)
+    }
+    return RotaryTable(cosines: some(cosines), sines: some(sines))
+  }
   /// The channels of a head that turn.
   public var headWidth: Int { cosines.width * 2 }
 }
