@@ -20,11 +20,9 @@ enum JinjaFilters {
     switch name {
     case "trim":
       return .string(
-        JinjaMethods.strip(value.text, call.argument(0, "chars"), left: true, right: true))
-    case "upper": return .string(value.text.uppercased())
-    case "lower": return .string(value.text.lowercased())
-    case "capitalize": return .string(JinjaMethods.capitalize(value.text))
-    case "title": return .string(JinjaMethods.title(value.text))
+        JinjaText.strip(value.text, call.argument(0, "chars"), left: true, right: true))
+    case "upper", "lower", "capitalize", "title":
+      return try JinjaMethods.call(name, of: .string(value.text), call)
     case "string": return .string(value.text)
     case "safe": return value
     case "e", "escape": return .string(escape(value.text))
@@ -34,7 +32,7 @@ enum JinjaFilters {
       if let attribute = call.argument(1, "attribute") {
         items = try items.map { item throws(JinjaFailure) in try member(item, attribute) }
       }
-      return .string(try JinjaMethods.join(items, call.argument(0, "d")?.text ?? ""))
+      return .string(try JinjaText.join(items, call.argument(0, "d")?.text ?? ""))
     case "tojson": return .string(try JinjaJSON.text(of: value, call))
     case "default", "d":
       let replacesFalse = call.argument(1, "boolean")?.isTrue ?? false
@@ -45,7 +43,7 @@ enum JinjaFilters {
         throw JinjaFailure("replace needs two strings")
       }
       let count = call.argument(2, "count")?.integerValue ?? -1
-      return .string(try JinjaMethods.replace(value.text, old.text, new.text, count))
+      return .string(try JinjaText.replace(value.text, old.text, new.text, count))
     case "indent": return .string(try indent(value.text, call))
     case "int", "float", "abs", "round": return try number(name, value, call)
     case "items", "dictsort":
@@ -202,7 +200,7 @@ enum JinjaFilters {
     switch name {
     case "int":
       if let integer = value.integerValue { return .integer(integer) }
-      let text = value.stringValue.map { JinjaMethods.strip($0, nil, left: true, right: true) }
+      let text = value.stringValue.map { JinjaText.strip($0, nil, left: true, right: true) }
       if let integer = text.flatMap({ Int($0) }) { return .integer(integer) }
       let number = value.numberValue ?? text.flatMap { Double($0) }
       if let integer = number.flatMap({ Int(exactly: $0.rounded(.towardZero)) }) {
@@ -218,7 +216,7 @@ enum JinjaFilters {
     default:
       let digits = call.argument(0, "precision")?.integerValue ?? 0
       if let number = value.numberValue, (-15...15).contains(digits) {
-        let scale = power(10, Double(digits))
+        let scale = pow(10, Double(digits))
         return switch call.argument(1, "method")?.text ?? "common" {
         case "ceil": .number((number * scale).rounded(.up) / scale)
         case "floor": .number((number * scale).rounded(.down) / scale)
@@ -247,69 +245,14 @@ enum JinjaFilters {
   private static func indent(_ text: String, _ call: JinjaCall) throws(JinjaFailure) -> String {
     let width = call.argument(0, "width") ?? .integer(4)
     let count = width.integerValue ?? 0
-    try JinjaMethods.checkSize(0, plus: max(0, count), times: 1)
+    try JinjaText.checkSize(0, plus: max(0, count), times: 1)
     let prefix = width.stringValue ?? String(repeating: " ", count: max(0, count))
     let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-    try JinjaMethods.checkSize(text.utf8.count, plus: lines.count, times: prefix.utf8.count)
+    try JinjaText.checkSize(text.utf8.count, plus: lines.count, times: prefix.utf8.count)
     let (first, blank) = (call.argument(1, "first")?.isTrue, call.argument(2, "blank")?.isTrue)
     return lines.enumerated().map { index, line in
       let indents = index == 0 ? first ?? false : blank ?? false || !line.isEmpty
       return (indents ? prefix : "") + String(line)
     }.joined(separator: "\n")
-  }
-}
-
-func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
-
-/// Dates as `strftime` writes them, in the local time zone and in English.
-enum TemplateClock {
-  private static let months = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October",
-    "November", "December",
-  ]
-  private static let days = [
-    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
-  ]
-
-  static func format(_ format: String, _ date: Date) -> String {
-    let calendar = Calendar(identifier: .gregorian)
-    let parts = calendar.dateComponents(
-      [.year, .month, .day, .hour, .minute, .second, .weekday], from: date)
-    func padded(_ value: Int?, _ width: Int = 2) -> String {
-      let digits = String(value ?? 0)
-      return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-    let month = months[max(0, min(11, (parts.month ?? 1) - 1))]
-    let day = days[max(0, min(6, (parts.weekday ?? 1) - 1))]
-    let hour = parts.hour ?? 0
-    var result = ""
-    var isDirective = false
-    for character in format {
-      guard isDirective else {
-        if character == "%" { isDirective = true } else { result.append(character) }
-        continue
-      }
-      isDirective = false
-      switch character {
-      case "Y": result += padded(parts.year, 4)
-      case "y": result += padded((parts.year ?? 0) % 100)
-      case "m": result += padded(parts.month)
-      case "d": result += padded(parts.day)
-      case "B": result += month
-      case "b", "h": result += String(month.prefix(3))
-      case "A": result += day
-      case "a": result += String(day.prefix(3))
-      case "H": result += padded(hour)
-      case "I": result += padded((hour + 11) % 12 + 1)
-      case "M": result += padded(parts.minute)
-      case "S": result += padded(parts.second)
-      case "p": result += hour < 12 ? "AM" : "PM"
-      case "j": result += padded(calendar.ordinality(of: .day, in: .year, for: date), 3)
-      case "%": result += "%"
-      default: result += "%\(character)"
-      }
-    }
-    return result
   }
 }

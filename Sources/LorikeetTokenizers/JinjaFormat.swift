@@ -21,7 +21,7 @@ enum JinjaFormat {
         var name = ""
         name.unicodeScalars.append(contentsOf: scalars[position + 1..<end])
         let value = try field(name, call, &nextIndex).text
-        try JinjaMethods.checkSize(result.utf8.count, plus: 1, times: value.utf8.count)
+        try JinjaText.checkSize(result.utf8.count, plus: 1, times: value.utf8.count)
         result += value
         position = end + 1
       } else if scalar == "}" {

@@ -32,7 +32,7 @@ enum JinjaJSON {
     let extra =
       (style.indent?.utf8.count ?? 0) * JinjaInterpreter.maximumValueDepth
       + style.itemSeparator.utf8.count + style.keySeparator.utf8.count
-    try JinjaMethods.checkSize(0, plus: value.weight / 8, times: extra)
+    try JinjaText.checkSize(0, plus: value.weight / 8, times: extra)
     var result = ""
     try write(value, style, 0, &result)
     return result

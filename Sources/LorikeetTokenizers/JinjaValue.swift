@@ -177,6 +177,12 @@ struct JinjaDictionary: Sendable {
 /// `@unchecked Sendable`: made and used within one rendering, on one thread.
 final class JinjaNamespace: @unchecked Sendable {
   var values: [String: JinjaValue] = [:]
+
+  static func requireSettable(_ name: String) throws(JinjaFailure) {
+    guard !name.hasPrefix("_") else {
+      throw JinjaFailure("a namespace cannot have a member '\(name)'")
+    }
+  }
 }
 
 /// The variable `loop`.
