@@ -64,13 +64,13 @@ extension Trainer {
         + String(format: "  (%.1f min)", state.seconds / 60))
   }
 
-  private func meanLoss(_ examples: [TrainingExample], _ part: Part) throws -> Double {
+  private func meanLoss(_ examples: [TrainingExample], _ split: TrainingSplit) throws -> Double {
     var total = 0.0
     var tokens = 0
     var random = RandomStream.derive(seed: recipe.seed, label: "validation pictures")
     for start in stride(from: 0, to: examples.count, by: 16) {
-      let sequences = try sequences(
-        Array(examples[start..<min(start + 16, examples.count)]), in: part, tape: .inference,
+      let sequences = try split.sequences(
+        Array(examples[start..<min(start + 16, examples.count)]), tape: .inference,
         isTraining: false, &random)
       let batch = pipeline.model.pack(
         sequences, missing: pipeline.missing, positions: pipeline.settings.prunedPositions,

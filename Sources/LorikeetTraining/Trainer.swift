@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
 internal import LorikeetAutograd
-internal import LorikeetCheckpoints
 public import LorikeetDatasets
 internal import LorikeetImages
-internal import LorikeetMissingModality
 internal import LorikeetProjectors
 internal import LorikeetTensors
 internal import LorikeetTextDecoders
 internal import LorikeetTokenPruning
-internal import LorikeetTokenizers
 public import LorikeetVisionLanguage
 public import Synchronization
 
@@ -38,29 +34,18 @@ public final class Trainer {
 
   let recipe: TrainingRecipe
   let pipeline: Pipeline
-  private let setup: TrainingSetup
-  private let run: RunDirectory
-  private let source: String
-  private let training: Part
-  let validation: Part?
-  private let work: TrainingStep
+  let setup: TrainingSetup
+  let run: RunDirectory
+  let source: String
+  let training: TrainingSplit
+  let validation: TrainingSplit?
+  let work: TrainingStep
   private let schedule: LearningRateSchedule
-  private let report: (String) -> Void
+  let report: (String) -> Void
   private let output: ProgressBar.Output
   /// About how many visual tokens a picture has.
   private let visualTokens: Int
   var state = TrainingState()
-
-  /// A split with its pictures and examples.
-  struct Part {
-    let samples: [Sample]
-    /// Versions of each picture.
-    let views: Int
-    let pictures: PictureSource
-    let examples: ExampleSource
-
-    var pictureCount: Int { samples.count { $0.imagePath != nil } }
-  }
 
   /// Prepares a run: encodes pictures, writes the recipe, or takes up where the last checkpoint
   /// stands.
@@ -94,29 +79,23 @@ public final class Trainer {
       && pipeline.pruning?.isDeterministic != false && pipeline.model.vision != nil
     let disk =
       caches && recipe.featureCache == .disk ? try FeatureCache(directory: cache, pipeline) : nil
-    func part(_ name: String, views: Int) -> Part? {
-      let samples = data.split(name).samples
-      guard !samples.isEmpty else { return nil }
-      return Part(
-        samples: samples, views: views,
-        pictures: PictureSource(samples, pipeline, views: views, seed: recipe.seed, cache: disk),
-        examples: ExampleSource(samples, recipe, pipeline))
+    func split(_ name: String, views: Int) -> TrainingSplit? {
+      TrainingSplit(name, of: data, views: views, recipe, pipeline, cache: disk)
     }
-    guard let training = part("train", views: recipe.imageViews) else {
+    guard let training = split("train", views: recipe.imageViews) else {
       throw TrainingError.data(path: recipe.data, reason: "no samples in the split train")
     }
     self.training = training
-    validation = part("validation", views: 1)
-    let parts = [("train", training)] + (validation.map { [("validation", $0)] } ?? [])
+    validation = split("validation", views: 1)
+    let splits = [training, validation].compactMap(\.self)
     let first = training.pictures.first()
     visualTokens = first.map { pipeline.expectedVisualTokens($0) } ?? 0
     // What cannot work is said before the pictures are encoded, which may take long.
     let areAlike = (pipeline.processor.imageProcessor as? ImageProcessor)?.givesOneSize == true
-    for (_, part) in parts {
-      try part.examples.requireRoom(visualTokens: areAlike ? visualTokens : 0)
+    for split in splits {
+      try split.examples.requireRoom(visualTokens: areAlike ? visualTokens : 0)
     }
-    let features =
-      caches && disk == nil ? parts.reduce(0) { $0 + $1.1.views * $1.1.pictureCount } : 0
+    let features = caches && disk == nil ? splits.reduce(0) { $0 + $1.viewCount } : 0
     try StepMemory(pipeline, setup, recipe, isCached: caches).require(
       // Longer examples are refused when they come up.
       rows: min(
@@ -126,46 +105,13 @@ public final class Trainer {
       batch: recipe.perDeviceTrainBatchSize,
       features: (features, visualTokens * (pipeline.model.vision?.featureWidth ?? 0) * 4),
       path: source)
-    if caches { for (name, part) in parts { try encode(part, name) } }
+    if caches { for split in splits { try split.encode(output, report: report) } }
     if recipe.standardizeFeatures, recipe.training(of: .projector) == .full, caches,
       let projector = pipeline.model.vision?.projector, projector.takesNormalisation
     {
       projector.normalisation = FeatureNormalisation(training.pictures.all)
     }
-    if resume {
-      run.recover()
-      try run.requireSame(recipe)
-    }
-    if resume, let saved = try run.load() {
-      state = saved.state
-      for (name, parameter) in setup.parameters {
-        guard let tensor = saved.parameters[name], tensor.shape == parameter.shape else {
-          throw TrainingError.run(
-            path: saved.parameters.source, reason: "\(name) is missing or misshapen")
-        }
-        parameter.replace(with: Kernels.copy(tensor.tensor()))
-      }
-      if let name = work.optimizer.restore({ saved.optimizer[$0] }) {
-        throw TrainingError.run(path: saved.optimizer.source, reason: "\(name) is misshapen")
-      }
-      report("resumed at step \(state.step)")
-    } else if resume {
-      report("no checkpoint yet: starting at step 0")
-    } else {
-      try run.create(recipe: recipe)
-    }
-  }
-
-  /// Encodes the pictures of a split, once for all steps.
-  private func encode(_ part: Part, _ name: String) throws {
-    let bar = ProgressBar(
-      label: "encode \(name)", total: part.pictureCount * part.views, output: output)
-    try part.pictures.encodeAll(strict: recipe.strict) { bar.update(done: $0) }
-    bar.finish()
-    for warning in part.pictures.takeWarnings() { report(warning) }
-    if !part.pictures.failures.isEmpty {
-      report("warning: \(part.pictures.failures.count) of \(part.samples.count) pictures skipped")
-    }
+    if resume { try restore() } else { try run.create(recipe: recipe) }
   }
 
   /// Runs the steps that are left.
@@ -173,9 +119,7 @@ public final class Trainer {
     let resuming = state.step > 0 ? state.step : nil
     let metrics = try MetricsLog(path: run.metrics, resumingFrom: resuming ?? 0)
     let board = try TensorBoardWriter(directory: run.tensorboard, resumingFrom: resuming)
-    let usable = training.samples.indices.filter {
-      training.examples.isUsable($0) && isReadable($0)
-    }
+    let usable = training.usable
     guard !usable.isEmpty else {
       throw TrainingError.data(
         path: recipe.data, reason: "no training sample has a text or a label to learn")
@@ -183,7 +127,7 @@ public final class Trainer {
     var sampler = try BatchSampler(
       count: usable.count, batchSize: recipe.perDeviceTrainBatchSize, seed: recipe.seed,
       options: .init(crossesEpochs: true), position: state.position)
-    if resuming == nil { try preview(usable) }
+    if resuming == nil { try preview(usable.prefix(2)) }
     let bar = ProgressBar(
       label: "train", total: recipe.maxSteps, done: state.step, output: output)
     var ending = TrainingSummary.Ending.allSteps
@@ -238,10 +182,6 @@ public final class Trainer {
     return TrainingSummary(ending: ending, state: state, skipped: skipped)
   }
 
-  private func isReadable(_ sample: Int) -> Bool {
-    !training.pictures.failures.contains { $0.sample == sample }
-  }
-
   /// One optimiser step over one or more batches.
   ///
   /// - Returns: the mean loss a token, and the norm of the gradient before clipping.
@@ -260,98 +200,15 @@ public final class Trainer {
       },
       number: state.step + 1, factor: schedule.factor(at: state.step), random: &random
     ) { chosen, tape, random in
-      try sequences(
-        Array(examples[chosen]), in: training, tape: tape, isTraining: true, &random)
+      try training.sequences(Array(examples[chosen]), tape: tape, isTraining: true, &random)
     }
   }
 
-  /// The sequences of some examples, but for those whose picture cannot be read; pictures come from
-  /// the cache or through the encoder.
-  func sequences(
-    _ examples: [TrainingExample], in part: Part, tape: Tape, isTraining: Bool,
-    _ random: inout RandomStream
-  ) throws -> [TokenSequence] {
-    var features: [VisualFeatures?] = examples.map { example in
-      example.hasImage ? part.pictures.features(sample: example.sample, view: example.view) : nil
-    }
-    let rest = examples.indices.filter { examples[$0].hasImage && features[$0] == nil }
-    var unreadable: Set<Int> = []
-    if !rest.isEmpty, pipeline.model.vision != nil {
-      var read: [(index: Int, pixels: PicturePixels)] = []
-      for index in rest {
-        let example = examples[index]
-        if let pixels = try part.pictures.read(
-          example.sample, view: example.view, strict: recipe.strict)
-        {
-          read.append((index, pixels))
-        } else {
-          unreadable.insert(index)
-        }
-      }
-      let seed = random.next()
-      let encoded = try pipeline.model.visualFeatures(
-        of: read.map(\.pixels), pruning: pipeline.pruning, tape: tape, isTraining: isTraining,
-        seeds: read.indices.map { seed &+ UInt64($0) }, together: read.count)
-      for (item, result) in zip(read, encoded) { features[item.index] = result }
-    }
-    return try examples.indices.filter { !unreadable.contains($0) }.map { index in
-      try part.examples.sequence(examples[index], features: features[index])
-    }
-  }
-
-  /// Shows what is learned: the words of the first labels.
-  private func preview(_ usable: [Int]) throws {
+  /// Shows what is learned: the words of some samples' labels.
+  private func preview(_ samples: ArraySlice<Int>) throws {
     var random = RandomStream.derive(seed: recipe.seed, label: "preview")
     report("training \(setup.count) values in \(setup.parameters.count) tensors; labels look like")
-    for sample in usable.prefix(2) {
-      let example = training.examples.draw(sample, &random)
-      let features = training.pictures.features(sample: sample, view: 0)
-      let sequence = try training.examples.sequence(
-        example, features: example.hasImage ? features : nil)
-      let prompt = sequence.parts.map { part in
-        switch part {
-        case .tokens(let tokens):
-          (try? pipeline.processor.tokenizer.decode(tokens, skipSpecialTokens: false)) ?? ""
-        case .image(let features): "[\(features.tokens) visual tokens]"
-        case .standIn(let modality): "[\(modality)]"
-        }
-      }
-      let answer =
-        (try? pipeline.processor.tokenizer.decode(sequence.answer, skipSpecialTokens: false)) ?? ""
-      report("  \(prompt.joined().debugDescription) -> \(answer.debugDescription)")
-    }
-  }
-
-  /// The last update may have spoiled what the step before it still found in order.
-  private func requireFinite() throws(TrainingError) {
-    guard setup.parameters.allSatisfy({ Kernels.isFinite($0.parameter.variable.value) }) else {
-      throw .diverged(step: state.step)
-    }
-  }
-
-  /// Writes the adapter, or the model if its own weights train.
-  func saveResult() throws {
-    try requireFinite()
-    if setup.trainsModel {
-      try run.replace(run.model) { fresh in
-        let write = {
-          try ModelWriter.write(self.pipeline.model.index, from: self.source, to: fresh)
-        }
-        if let projector = pipeline.model.vision?.projector {
-          try projector.withFoldedNormalisation(write)
-        } else {
-          try write()
-        }
-      }
-    }
-    try run.replace(run.adapter) { try pipeline.saveAdapter(to: $0) }
-  }
-
-  private func saveCheckpoint() throws {
-    try requireFinite()
-    try run.save(
-      state, parameters: setup.parameters.map { ($0.name, $0.parameter.stored) },
-      optimizer: work.optimizer.state, limit: recipe.saveTotalLimit)
+    for sample in samples { report("  " + (try training.preview(sample, &random))) }
   }
 }
 
