@@ -82,6 +82,9 @@ public struct ReferenceInputs {
     else { throw FileError(path: path, reason: "image_sizes is not [pictures, 2] of sides") }
   }
 
+  /// What is wrong with the file.
+  func failure(_ reason: String) -> FileError { FileError(path: path, reason: reason) }
+
   /// `pixel_attention_mask`, where there is one, must be 1 or 0 throughout in each picture.
   private static func requireWholePictures(_ file: SafetensorsFile) throws {
     guard let mask = file["pixel_attention_mask"] else { return }
