@@ -69,7 +69,7 @@ package struct CaptionBenchmark {
     generation.maxTokens = options.tokens
     generation.stopsAtEnd = false
     var written = 0
-    let answers = pipeline.model.generate(
+    let answers = try pipeline.model.generate(
       [prompt], generation, missing: pipeline.missing,
       positions: pipeline.settings.prunedPositions
     ) { _, _ in

@@ -35,7 +35,7 @@ package struct DecodeBenchmark {
   }
 
   /// The prompt up to its first token, and each token after that.
-  package func run() -> [MeasuredWork] {
+  package func run() throws -> [MeasuredWork] {
     var random = RandomStream.derive(seed: options.seed, label: "bench decode")
     let prompt = (0..<options.promptTokens).map { _ in
       random.index(below: model.decoder.vocabulary)
@@ -54,7 +54,7 @@ package struct DecodeBenchmark {
       let start = clock.now
       let before = WorkCounter.operations
       var first: ContinuousClock.Instant?
-      _ = model.generate([TokenSequence(parts: [.tokens(prompt)])], generation) { _, _ in
+      _ = try model.generate([TokenSequence(parts: [.tokens(prompt)])], generation) { _, _ in
         if first == nil {
           first = clock.now
           prefillOperations = WorkCounter.operations - before

@@ -31,6 +31,9 @@ public protocol TextDecoder: AnyObject {
   /// - Returns: `[rows that are wanted, width]`, in the order in which they are asked for.
   func hiddenStates(_ x: Variable, _ context: ForwardContext, rows wanted: [Int]?) -> Variable
 
+  /// Bytes that a cache has for each token.
+  func cacheBytes(_ type: KeyValueCacheType) -> Int
+
   /// An empty cache for `slots` texts of up to `capacity` tokens.
   func makeCache(slots: Int, capacity: Int, type: KeyValueCacheType) -> KeyValueCache
 }

@@ -132,11 +132,21 @@ public final class TransformerDecoder: TextDecoder {
     return norm(x, context)
   }
 
+  private var cacheWidth: Int { configuration.keyHeads * configuration.headWidth }
+
+  public func cacheBytes(_ type: KeyValueCacheType) -> Int {
+    let value =
+      switch type {
+      case .float32: 4
+      case .float16: 2
+      }
+    return 2 * configuration.layers * cacheWidth * value
+  }
+
   public func makeCache(
     slots: Int, capacity: Int, type: KeyValueCacheType
   ) -> KeyValueCache {
     KeyValueCache(
-      layers: configuration.layers, width: configuration.keyHeads * configuration.headWidth,
-      slots: slots, capacity: capacity, type: type)
+      layers: configuration.layers, width: cacheWidth, slots: slots, capacity: capacity, type: type)
   }
 }

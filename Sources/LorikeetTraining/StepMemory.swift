@@ -23,23 +23,19 @@ package struct StepMemory {
   package init(
     _ pipeline: Pipeline, _ setup: TrainingSetup, _ recipe: TrainingRecipe, isCached: Bool
   ) {
-    let index = pipeline.model.index
-    func outputs(_ part: ModelPart) -> Int {
-      index.linears.reduce(0) { $0 + (pipeline.model.part(of: $1.name) == part ? $1.outputs : 0) }
-    }
     recomputesBlocks = recipe.gradientCheckpointing
     // Weights that train get a copy of their own, beside the mapped one.
     constant = setup.count * (setup.trainsModel ? 16 : 12) + 64 << 20
     func kept(_ part: ModelPart) -> Int {
       recipe.training(of: part) == .lora ? recipe.keptBytes : 6
     }
-    let decoder = kept(.decoder) * outputs(.decoder)
+    let decoder = kept(.decoder) * pipeline.model.linearOutputs(of: .decoder)
     let layers = max(pipeline.model.decoder.layerCount, 1)
     // With checkpointing the inputs of all blocks are kept, and what one of them needs.
     decoderRow =
       recipe.gradientCheckpointing
       ? min(decoder, 4 * layers * pipeline.model.decoder.width + 3 * decoder / layers) : decoder
-    let encoder = isCached ? 0 : kept(.encoder) * outputs(.encoder)
+    let encoder = isCached ? 0 : kept(.encoder) * pipeline.model.linearOutputs(of: .encoder)
     let blocks = max(pipeline.model.vision?.encoder.layerCount ?? 1, 1)
     encoderRow = recipe.training(of: .encoder) == .frozen ? encoder / blocks : encoder
   }
@@ -67,8 +63,8 @@ package struct StepMemory {
     guard kept < available else {
       throw TrainingError.recipe(
         path: path,
-        reason: "feature_cache: the features of \(features.count) pictures need about "
-          + "\(Memory.gibibytes(kept)), and \(Memory.gibibytes(available)) are available; those of "
+        reason: "feature_cache: the features of \(features.count) pictures need "
+          + "\(Memory.shortage(of: kept, available)); those of "
           + "\(available / max(features.bytes, 1)) would fit (set feature_cache: disk)")
     }
     available -= kept
@@ -81,16 +77,16 @@ package struct StepMemory {
       throw TrainingError.recipe(
         path: path,
         reason:
-          "the gradients and moments of what trains need about \(Memory.gibibytes(constant)), "
-          + "and \(Memory.gibibytes(available)) are available; train less (a smaller r, fewer "
+          "the gradients and moments of what trains need "
+          + "\(Memory.shortage(of: constant, available)); train less (a smaller r, fewer "
           + "target_modules)")
     }
     let row = decoderRow + (rows > 0 ? encoderRows * encoderRow / rows : 0)
     let most = max(0, available - constant) / max(row, 1)
     throw TrainingError.recipe(
       path: path,
-      reason: "per_device_train_batch_size: a step on samples of up to \(rows) tokens needs about "
-        + "\(Memory.gibibytes(needed)), and \(Memory.gibibytes(available)) are available; "
+      reason: "per_device_train_batch_size: a step on samples of up to \(rows) tokens needs "
+        + "\(Memory.shortage(of: needed, available)); "
         + (fitting.map { "a batch of \($0) would fit" }
           ?? "samples of \(most) tokens would fit (prune"
           + (recomputesBlocks ? ")" : ", or set gradient_checkpointing: true)")))

@@ -26,14 +26,18 @@ extension VisionLanguageModel {
   ///
   /// - Parameter onToken: told the sequence and each of its tokens as they come.
   /// - Returns: the tokens of each answer, without the one that ended it.
+  /// - Throws: `ConfigurationError` if there is no memory for so many tokens, with the number that would
+  ///   fit.
   public func generate(
     _ sequences: [TokenSequence], _ options: GenerationOptions,
     missing: any MissingModalityStrategy = DropRows(), positions: PrunedPositions = .original,
     onToken: (Int, Int) -> Void = { _, _ in }
-  ) -> [[Int]] {
+  ) throws(ConfigurationError) -> [[Int]] {
     var answers: [[Int]] = Array(repeating: [], count: sequences.count)
     guard !sequences.isEmpty, options.maxTokens > 0 else { return answers }
     var batch = pack(sequences, missing: missing, positions: positions, tape: .inference)
+    try GenerationMemory(self, cacheType: options.cacheType).require(
+      prompts: batch.lengths, more: options.maxTokens)
     let cache = decoder.makeCache(
       slots: sequences.count, capacity: (batch.lengths.max() ?? 0) + options.maxTokens,
       type: options.cacheType)

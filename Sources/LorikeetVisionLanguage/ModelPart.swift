@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LorikeetLayers
+
 /// The part of a vision-language model that a module belongs to.
 public enum ModelPart: String, Sendable, CaseIterable {
   case encoder, projector, decoder
@@ -21,6 +23,11 @@ extension VisionLanguageModel {
     case .projector: names.map { "model." + $0.projector }
     case .decoder: names.map { "model." + $0.text } ?? "model"
     }
+  }
+
+  /// Values that the linear layers of a part give for each row.
+  package func linearOutputs(of part: ModelPart) -> Int {
+    index.linears.reduce(0) { $0 + (self.part(of: $1.name) == part ? $1.outputs : 0) }
   }
 
   /// A regular expression for the modules of a part, as PEFT's patterns are.

@@ -5,7 +5,7 @@ public import LorikeetAdapters
 internal import LorikeetAutograd
 internal import LorikeetCheckpoints
 public import LorikeetImages
-internal import LorikeetLayers
+public import LorikeetLayers
 public import LorikeetMissingModality
 internal import LorikeetProjectors
 public import LorikeetTensors
@@ -209,8 +209,12 @@ public final class Pipeline {
   }
 
   /// Captions of some prompts, written side by side.
-  public func write(_ prompts: [TokenSequence], _ options: GenerationOptions) -> [String] {
-    model.generate(prompts, options, missing: missing, positions: settings.prunedPositions)
+  ///
+  /// - Throws: as `VisionLanguageModel.generate` does.
+  public func write(
+    _ prompts: [TokenSequence], _ options: GenerationOptions
+  ) throws(ConfigurationError) -> [String] {
+    try model.generate(prompts, options, missing: missing, positions: settings.prunedPositions)
       .map { processor.words($0) }
   }
 

@@ -229,7 +229,7 @@ public struct ReferenceForward {
     var options = GenerationOptions()
     options.maxTokens = generation.count
     options.stopsAtEnd = false
-    let answers = model.generate(prompts, options)
+    let answers = try model.generate(prompts, options)
     return StoredTensor(integers: answers.flatMap { $0 }, [answers.count, generation.count])
   }
 }

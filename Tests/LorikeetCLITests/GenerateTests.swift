@@ -47,6 +47,26 @@ func withTinyModel(_ body: (_ model: String, _ directory: String) throws -> Void
     }
   }
 
+  /// A context of two million tokens, and room for about half of the answer's keys and values.
+  @Test func answersThatDoNotFitTheMemoryAreRefused() throws {
+    try withTemporaryDirectory { directory in
+      let tiny = Fixtures.directory.deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Models/tiny").path
+      let model = directory + "/model"
+      try FileManager.default.copyItem(atPath: tiny, toPath: model)
+      let configuration = try String(contentsOfFile: model + "/config.json", encoding: .utf8)
+      let context = "\"max_position_embeddings\": 512"
+      #expect(configuration.contains(context))
+      try configuration.replacing(context, with: "\"max_position_embeddings\": 2000000")
+        .write(toFile: model + "/config.json", atomically: true, encoding: .utf8)
+      let start = ["generate", "--model", model, "--prompt", "Hello.", "--max-tokens"]
+      let room = 1 << 30
+      try expectFailure(
+        start + ["1000000"], naming: "max_tokens", "tokens in all would fit", addressSpace: room)
+      #expect(try Command.run(start + ["4"], addressSpace: room).status == 0)
+    }
+  }
+
   @Test func badInput() throws {
     try withTinyModel { model, directory in
       let start = ["generate", "--model", model, "--prompt"]

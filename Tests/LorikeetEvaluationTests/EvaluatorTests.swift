@@ -47,7 +47,7 @@ func withTinyEvaluation(
           settings: pipeline.settings)
         var generation = GenerationOptions()
         generation.maxTokens = 6
-        let written = pipeline.write([sequence], generation)
+        let written = try pipeline.write([sequence], generation)
         sequence.answer = pipeline.answer(sample.text ?? "")
         let batch = pipeline.model.pack([sequence], tape: .inference)
         let losses = pipeline.model.loss(batch, tape: .inference).losses

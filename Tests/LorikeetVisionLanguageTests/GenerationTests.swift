@@ -33,21 +33,21 @@ import Testing
         let logits = llava.nextLogits(prompt, expected)
         expected.append(logits.firstIndex(of: logits.max() ?? 0) ?? 0)
       }
-      #expect(llava.model.generate([prompt], options(10)) == [expected])
+      #expect(try llava.model.generate([prompt], options(10)) == [expected])
     }
   }
 
   @Test func answersInABatchEqualAnswersAlone() throws {
     let llava = try Llava()
     let prompts = try prompts(llava)
-    let alone = prompts.map { llava.model.generate([$0], options(12))[0] }
-    #expect(llava.model.generate(prompts, options(12)) == alone)
+    let alone = try prompts.map { try llava.model.generate([$0], options(12))[0] }
+    #expect(try llava.model.generate(prompts, options(12)) == alone)
     #expect(Set(alone).count > 1)
     // Some end early, at different steps; the others go on as before.
     let ends: Set<Int> = [alone[0][3], alone[2][6]]
     let cut = alone.map { answer in Array(answer.prefix { !ends.contains($0) }) }
     #expect(Set(cut.map(\.count)).count > 1)
-    #expect(llava.model.generate(prompts, options(12, ends: ends)) == cut)
+    #expect(try llava.model.generate(prompts, options(12, ends: ends)) == cut)
   }
 
   @Test func prunedPicturesKeepTheirPositions() throws {
@@ -61,7 +61,7 @@ import Testing
       let logits = llava.nextLogits(prompt, expected)
       expected.append(logits.firstIndex(of: logits.max() ?? 0) ?? 0)
     }
-    #expect(llava.model.generate([prompt], options(6)) == [expected])
+    #expect(try llava.model.generate([prompt], options(6)) == [expected])
   }
 
   @Test func tokensAreToldAsTheyCome() throws {
@@ -69,7 +69,7 @@ import Testing
     let prompts = Array(try prompts(llava).prefix(2))
     var told: [[Int]] = [[], []]
     var order: [Int] = []
-    let answers = llava.model.generate(prompts, options(5)) { sequence, token in
+    let answers = try llava.model.generate(prompts, options(5)) { sequence, token in
       told[sequence].append(token)
       order.append(sequence)
     }
@@ -79,25 +79,25 @@ import Testing
 
   @Test func nothingToDoIsDone() throws {
     let llava = try Llava()
-    #expect(llava.model.generate([], options(5)).isEmpty)
-    #expect(llava.model.generate(try prompts(llava), options(0)) == [[], [], [], []])
+    #expect(try llava.model.generate([], options(5)).isEmpty)
+    #expect(try llava.model.generate(prompts(llava), options(0)) == [[], [], [], []])
     // A prompt without rows has nothing to go on from.
     let empty = TokenSequence(parts: [.standIn(.missingImage)])
     let other = TokenSequence(parts: [.tokens([5])])
-    let answers = llava.model.generate([empty, other], options(3))
+    let answers = try llava.model.generate([empty, other], options(3))
     #expect(answers[0].isEmpty)
-    #expect(answers[1] == llava.model.generate([other], options(3))[0])
+    #expect(try answers[1] == llava.model.generate([other], options(3))[0])
   }
 
   @Test func sampledAnswersFollowTheirSeed() throws {
     let llava = try Llava()
     let prompt = try prompts(llava)[1]
-    func answer(_ seed: UInt64) -> [Int] {
+    func answer(_ seed: UInt64) throws -> [Int] {
       var options = options(16)
       options.sampler = Sampler(temperature: 1, topK: 20, topP: 0.95, seed: seed)
-      return llava.model.generate([prompt], options)[0]
+      return try llava.model.generate([prompt], options)[0]
     }
-    #expect(answer(1) == answer(1))
-    #expect(Set((1...5).map { answer($0) }).count > 1)
+    #expect(try answer(1) == answer(1))
+    #expect(try Set((1...5).map { try answer($0) }).count > 1)
   }
 }

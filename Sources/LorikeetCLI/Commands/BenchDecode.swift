@@ -51,6 +51,6 @@ struct BenchDecode: WorkingCommand {
     options.seed = seed
     options.cacheType = cacheDtype
     let benchmark = try DecodeBenchmark(modelOptions.source(), options)
-    try BenchPrinter(json: bench.json).print(benchmark.run())
+    try BenchPrinter(json: bench.json).print(try benchmark.run())
   }
 }

@@ -52,7 +52,7 @@ struct Caption: WorkingCommand {
         options.maxTokens = min(options.maxTokens, pipeline.room(for: prompt))
         return prompt
       }
-      let answers = pipeline.model.generate(
+      let answers = try pipeline.model.generate(
         prompts, options, missing: pipeline.missing,
         positions: pipeline.settings.prunedPositions)
       for (picture, tokens) in zip(pictures, answers) {

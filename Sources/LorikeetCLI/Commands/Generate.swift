@@ -78,7 +78,7 @@ struct Generate: WorkingCommand {
       guard !text.isEmpty, case .success = written else { return }
       written = Result { try StandardOutput.write(text) }
     }
-    _ = pipeline.model.generate(
+    _ = try pipeline.model.generate(
       [sequence], options, missing: pipeline.missing,
       positions: pipeline.settings.prunedPositions
     ) { _, token in

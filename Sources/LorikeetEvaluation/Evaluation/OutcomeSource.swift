@@ -57,7 +57,7 @@ struct OutcomeSource {
     var answers: [String?] = keys.map { _ in nil }
     var answerSeconds = 0.0
     if options.generates {
-      answerSeconds = Stopwatch.seconds { answers = pipeline.write(prompts, generation) }
+      answerSeconds = try Stopwatch.seconds { answers = try pipeline.write(prompts, generation) }
     }
     let count = Double(keys.count)
     return keys.indices.map { index in
