@@ -62,6 +62,7 @@ public enum GGUFWriter {
     }
     bytes.pad(to: padded(bytes.contents.count))
     let file = try files { () throws(FileError) in
+      UnfinishedFiles.clear(path)
       let file = try AtomicFile(path: path)
       try file.write(bytes.contents)
       return file

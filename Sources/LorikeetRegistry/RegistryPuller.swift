@@ -120,28 +120,27 @@ public struct RegistryPuller: Sendable {
 /// The hidden directory in which something is built: `downloads/` and `result`.
 private final class Staging {
   private let path: String
+  private let descriptor: Int32
   var downloads: String { path + "/downloads" }
   var result: String { path + "/result" }
 
   init(beside destination: String) throws(RegistryError) {
-    let parent = (destination as NSString).deletingLastPathComponent
-    let name = (destination as NSString).lastPathComponent
-    path = "\(parent)/.\(name).\(getpid()).partial"
-    // What a pull that was killed has left behind.
-    for leftover in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
-    where leftover.hasPrefix(".\(name).") && leftover.hasSuffix(".partial") {
-      let process = leftover.split(separator: ".").dropLast().last.flatMap { Int32($0) }
-      if let process, process != getpid(), kill(process, 0) == 0 || errno != ESRCH { continue }
-      try? FileManager.default.removeItem(atPath: parent + "/" + leftover)
-    }
+    UnfinishedFiles.clear(destination)
+    do {
+      (path, descriptor) = try UnfinishedFiles.beginDirectory(destination)
+    } catch { throw .file(error) }
     try clear()
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+    close(descriptor)
+    UnfinishedFiles.leave(path)
+  }
 
   /// Begins anew.
   func clear() throws(RegistryError) {
-    try? FileManager.default.removeItem(atPath: path)
+    for part in [downloads, result] { try? FileManager.default.removeItem(atPath: part) }
     do {
       try FileManager.default.createDirectory(
         atPath: downloads, withIntermediateDirectories: true)

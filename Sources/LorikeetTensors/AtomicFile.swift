@@ -14,18 +14,10 @@ public final class AtomicFile {
   /// - Throws: `FileError` if the directory cannot be written to.
   public init(path: String) throws(FileError) {
     self.path = path
-    let directory = (path as NSString).deletingLastPathComponent
-    let name = (path as NSString).lastPathComponent
-    temporaryPath =
-      (directory.isEmpty ? "" : directory + "/")
-      + ".\(name).\(getpid()).\(UInt32.random(in: 0 ... .max)).partial"
-    UnfinishedFiles.enter(temporaryPath)
-    descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o644)
-    guard descriptor >= 0 else {
-      let code = errno
-      UnfinishedFiles.leave(temporaryPath)
-      throw FileError(path: path, errno: code, action: "write")
+    (temporaryPath, descriptor) = UnfinishedFiles.begin(path) {
+      open($0, O_WRONLY | O_CREAT | O_EXCL, 0o644)
     }
+    guard descriptor >= 0 else { throw FileError(path: path, errno: errno, action: "write") }
   }
 
   deinit {
@@ -69,13 +61,12 @@ public final class AtomicFile {
     guard fsync(descriptor) == 0 || errno == EINVAL else {
       throw FileError(path: path, errno: errno, action: "write")
     }
-    let closed = close(descriptor)
-    descriptor = -1
-    guard closed == 0, rename(temporaryPath, path) == 0 else {
-      let code = errno
-      unlink(temporaryPath)
-      throw FileError(path: path, errno: code, action: "write")
+    // Locked until it has its name.
+    guard rename(temporaryPath, path) == 0 else {
+      throw FileError(path: path, errno: errno, action: "write")
     }
+    close(descriptor)
+    descriptor = -1
   }
 
   /// Writes a whole file at once.

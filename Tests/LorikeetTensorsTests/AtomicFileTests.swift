@@ -43,6 +43,49 @@ import Testing
     }
   }
 
+  @Test func whatKilledProcessesHaveLeftIsCleared() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/model"
+      let others = [
+        ".model.7", ".model.part1.7.8.partial", ".model.partial", ".model.safetensors.7.8.partial",
+      ]
+      for name in others + [".model.7.8.partial", "model"] {
+        try AtomicFile.write("text", to: directory + "/" + name)
+      }
+      try FileManager.default.createDirectory(
+        atPath: directory + "/.model.\(getpid()).partial/inner", withIntermediateDirectories: true)
+      // What is being written stays: nobody else can lock it.
+      let file = try AtomicFile(path: path)
+      try file.write("new")
+      UnfinishedFiles.clear(path)
+      #expect(try files(directory).filter { !$0.contains(".\(getpid()).") } == (others + ["model"]))
+      #expect(try files(directory).count == 6)
+      try file.commit()
+      #expect(try text(path) == "new")
+      #expect(try files(directory) == (others + ["model"]))
+    }
+  }
+
+  /// Another process takes it for a leftover before it is locked.
+  @Test func whatIsClearedTooEarlyIsBegunAgain() throws {
+    try withTemporaryDirectory { directory in
+      var made: [String] = []
+      let begun = UnfinishedFiles.begin(directory + "/model") { path in
+        made.append(path)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o644)
+        if made.count == 1 { UnfinishedFiles.clear(directory + "/model") }
+        return descriptor
+      }
+      #expect(made.count == 2 && begun.path == made[1] && begun.descriptor >= 0)
+      let left = try files(directory)
+      #expect(left.map { directory + "/" + $0 } == [made[1]])
+      close(begun.descriptor)
+      UnfinishedFiles.leave(begun.path)
+      UnfinishedFiles.clear(directory + "/model")
+      #expect(try files(directory).isEmpty)
+    }
+  }
+
   @Test func aFileThatIsGivenUpLeavesNothing() throws {
     try withTemporaryDirectory { directory in
       let path = directory + "/weights.bin"

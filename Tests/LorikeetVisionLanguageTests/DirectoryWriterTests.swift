@@ -29,6 +29,30 @@ import Testing
     }
   }
 
+  /// Also if the killed process had the number of this one, as in containers.
+  @Test func whatKilledProcessesHaveLeftGoes() throws {
+    try withTemporaryDirectory { directory in
+      for process in [ProcessInfo.processInfo.processIdentifier, 999_999_999] {
+        let left = directory + "/.model.\(process).partial"
+        try FileManager.default.createDirectory(
+          atPath: left + "/inner", withIntermediateDirectories: true)
+      }
+      // Two that write the same leave each other alone; the first to end wins.
+      let path = directory + "/model"
+      var seen: [[String]] = []
+      let error = #expect(throws: (any Error).self) {
+        try DirectoryWriter.write(to: path) { first in
+          seen = [try names(directory), [URL(filePath: first).lastPathComponent]]
+          try DirectoryWriter.write(to: path) { _ in seen.append(try names(directory)) }
+          seen.append(try names(directory))
+        }
+      }
+      #expect(seen.map(\.count) == [1, 1, 2, 2] && seen[0] == seen[1], "\(seen)")
+      #expect("\(try #require(error))".contains("exists"))
+      #expect(try names(directory) == ["model"])
+    }
+  }
+
   @Test func anEmptyDirectoryGivesWayOnlyToAWholeOne() throws {
     try withTemporaryDirectory { directory in
       let path = directory + "/model"
