@@ -29,7 +29,17 @@ enum Disk {
     }
   }
 
+  /// Reads a file.
+  ///
+  /// - Throws: `DatasetError.file`, also for what is no file: a pipe may never end.
   static func read(_ path: String) throws(DatasetError) -> Data {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      throw .file(FileError(path: path, errno: errno, action: "open"))
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw .file(FileError(path: path, reason: "is not a regular file"))
+    }
     let descriptor = open(path, O_RDONLY)
     guard descriptor >= 0 else {
       throw .file(FileError(path: path, errno: errno, action: "open"))

@@ -110,6 +110,19 @@ import Testing
     #expect(try message([name: text], open: name) == expected)
   }
 
+  /// A pipe that nobody writes to would be waited for, and a device never ends.
+  @Test func refusesWhatIsNoFile() throws {
+    let scratch = try Scratch(["a/metadata.jsonl": ""])
+    let pipe = scratch.path + "/pipe.json"
+    #expect(mkfifo(pipe, 0o600) == 0)
+    try FileManager.default.removeItem(atPath: scratch.path + "/a/metadata.jsonl")
+    #expect(mkfifo(scratch.path + "/a/metadata.jsonl", 0o600) == 0)
+    for path in [pipe, "/dev/zero", scratch.path + "/a"] {
+      let error = #expect(throws: DatasetError.self) { _ = try Dataset(path: path) }
+      #expect(error?.description.hasSuffix(": is not a regular file") == true)
+    }
+  }
+
   @Test func saysWhatADirectoryLacks() throws {
     let expected =
       "ROOT: no data set found; expected metadata.jsonl or metadata.csv, a directory of pictures "
