@@ -113,7 +113,9 @@ public final class ConfigurationFile {
 
   /// Names of modules or a regular expression.
   func modules(_ key: String) throws(AdapterError) -> ModuleTargets? {
-    if let text = self[key] as? String { return ModuleTargets(text: text) }
+    if let text = self[key] as? String {
+      return text == ConfigurationText.noTargets ? nil : ModuleTargets(text: text)
+    }
     guard self[key] != nil else { return nil }
     return .names(try value(key, [String].self, default: []))
   }
@@ -142,6 +144,14 @@ enum ConfigurationText {
 
   static func number(_ value: Double) -> String {
     value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+  }
+
+  /// What PEFT takes for adapters that consist of `modules_to_save` alone
+  /// (`peft.utils.constants.DUMMY_TARGET_MODULES`); it refuses null.
+  static let noTargets = "dummy-target-modules"
+
+  static func targets(_ targets: ModuleTargets?) -> String {
+    targets == nil ? quote(noTargets) : modules(targets)
   }
 
   static func modules(_ targets: ModuleTargets?) -> String {

@@ -72,7 +72,7 @@ public struct IA3Configuration: AdapterConfiguration {
       ("modules_to_save", Text.listOrNull(modulesToSave.map(Text.quote))),
       ("peft_type", Text.quote(Self.peftType)),
       ("revision", "null"),
-      ("target_modules", Text.modules(targets)),
+      ("target_modules", Text.targets(targets)),
       ("task_type", taskType.map(Text.quote) ?? "null"),
     ])
   }

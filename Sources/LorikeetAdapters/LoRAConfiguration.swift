@@ -139,7 +139,7 @@ public struct LoRAConfiguration: AdapterConfiguration, Equatable {
       ("r", String(rank)),
       ("rank_pattern", Text.dictionary(rankPattern.map { ($0.pattern, String($0.rank)) })),
       ("revision", "null"),
-      ("target_modules", Text.modules(targets)),
+      ("target_modules", Text.targets(targets)),
       ("task_type", taskType.map(Text.quote) ?? "null"),
       ("trainable_token_indices", Text.listOrNull(trainableTokens.map { String($0) })),
       ("use_dora", String(usesDoRA)),

@@ -284,6 +284,25 @@ import Testing
     #expect(text.contains("layers.1.mlp.up_proj.base_layer.bias is [2], expected [28]"))
   }
 
+  /// PEFT refuses an adapter with null for its targets; for one that only trains modules whole it has a
+  /// name of its own.
+  @Test func noTargetsAreWrittenAsPEFTHasThem() throws {
+    var (lora, ia3) = (LoRAConfiguration(), IA3Configuration())
+    lora.modulesToSave = ["multi_modal_projector"]
+    ia3.modulesToSave = lora.modulesToSave
+    for configuration in [lora, ia3] as [any AdapterConfiguration] {
+      try withTemporaryDirectory { directory in
+        let path = directory + "/adapter_config.json"
+        try AtomicFile.write(configuration.jsonText, to: path)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.contains("\"target_modules\": \"dummy-target-modules\""))
+        #expect(text.contains("\"exclude_modules\": null"))
+        let read = try AdapterMethods.configuration(path: path)
+        #expect(read.targets == nil && read.modulesToSave == lora.modulesToSave)
+      }
+    }
+  }
+
   @Test func numbersThatAreNone() throws {
     for bad in [Float.nan, .infinity] {
       for suffix in [".q_proj.lora_A.weight", ".up_proj.base_layer.bias"] {
