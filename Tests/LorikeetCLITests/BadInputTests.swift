@@ -301,6 +301,49 @@ import Testing
     }
   }
 
+  /// `--output *.png` names the first picture, and what is read cannot be written.
+  @Test func outputsThatWouldCostSomething() throws {
+    try withTemporaryDirectory { directory in
+      let names = ["a.png", "b.png"].map { directory + "/" + $0 }
+      for name in names {
+        try FileManager.default.copyItem(
+          atPath: Fixtures.path("images/seed-2/rgb8.png"), toPath: name)
+      }
+      let before = try files(below: directory)
+      let model = Fixtures.path("models/dual-clip/seed-1/model")
+      try expectFailure(
+        ["debug", "preprocess", "--decode", "--output"] + names, naming: names[0],
+        "exists and is not a safetensors file")
+      try expectFailure(
+        ["debug", "preprocess", "--decode", names[1], "--output", names[1]], naming: names[1],
+        "is read, expected another file to write")
+      try expectFailure(
+        ["embed", "--model", model, "--output"] + names, naming: names[0],
+        "exists and is not a safetensors file")
+      try expectFailure(
+        ["debug", "preprocess", "--decode", names[0], "--output", directory], naming: directory,
+        "exists and is not a regular file")
+      let reference = try ReferenceCase(llama)
+      let inputs = directory + "/inputs.safetensors"
+      try FileManager.default.copyItem(
+        atPath: reference.directory + "/inputs.safetensors", toPath: inputs)
+      try expectFailure(
+        [
+          "debug", "forward", "--model", reference.modelDirectory, "--inputs", inputs,
+          "--outputs", directory + "/./inputs.safetensors",
+        ], naming: "inputs.safetensors", "is read")
+      try FileManager.default.removeItem(atPath: inputs)
+      #expect(try files(below: directory) == before)
+      // An earlier result, or an empty file, is replaced.
+      let output = directory + "/out"
+      try Data().write(to: URL(filePath: output))
+      for _ in 1...2 {
+        let run = try Command.run("debug", "preprocess", "--decode", names[0], "--output", output)
+        #expect(run.status == 0, "\(run.errors)")
+      }
+    }
+  }
+
   @Test func aPictureGivenTwice() throws {
     let good = Fixtures.path("images/seed-2/rgb8.png")
     try withTemporaryDirectory { directory in

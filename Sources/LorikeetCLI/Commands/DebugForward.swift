@@ -66,6 +66,7 @@ struct DebugForward: WorkingCommand {
   }
 
   func work() throws {
+    try OutputFile.requireReplaceable(outputs, inputs: [inputs])
     let inputs = try ReferenceInputs(path: inputs)
     let forward = try ReferenceForward(
       model: try ModelSource.directory(model), adapters: adapters.selection())

@@ -80,6 +80,7 @@ struct DebugPreprocess: WorkingCommand {
   }
 
   func work() throws {
+    try OutputFile.requireReplaceable(output, inputs: images)
     let names = try names()
     let tensors = try writesBytes ? bytes(names) : pixelValues(names)
     try SafetensorsFile.write(tensors, to: output)

@@ -40,6 +40,7 @@ struct Embed: WorkingCommand {
   }
 
   func work() throws {
+    if let output { try OutputFile.requireReplaceable(output, inputs: images) }
     let directory = try ModelSource.directory(model)
     var tensors: [(name: String, tensor: StoredTensor)] = []
     if try ModelDirectory(directory).isDualEncoder() {
