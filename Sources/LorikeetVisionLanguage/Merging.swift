@@ -12,12 +12,19 @@ extension Pipeline {
   ///
   /// - Returns: the largest difference that this makes to a logit of a probe, a drawn picture before a
   ///   few words, and the largest logit.
-  /// - Throws: `AdapterError.cannotMerge` if an adapter acts on the rows of some modalities only.
+  /// - Throws: `AdapterError.cannotMerge` if an adapter acts on the rows of some modalities only, or
+  ///   the logits are no numbers, of which no difference can be told.
   public func merge() throws -> (difference: Float, largest: Float) {
     let before = probeLogits()
     try adapters?.merge()
     adapters = nil
     let after = probeLogits()
+    guard (before + after).allSatisfy(\.isFinite) else {
+      throw AdapterError.cannotMerge(
+        reason:
+          "the logits of the \(before.allSatisfy(\.isFinite) ? "merged" : "adapted") model are "
+          + "not finite; its weights are too large, or no numbers")
+    }
     let difference = zip(before, after).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
     return (difference, before.reduce(0) { max($0, abs($1)) })
   }

@@ -344,6 +344,31 @@ import Testing
     }
   }
 
+  /// Logits that are no numbers have no difference.
+  @Test func mergingWhatIsTooLarge() throws {
+    try withTemporaryDirectory { directory in
+      let (model, adapter) = (directory + "/model", directory + "/adapter")
+      try TinyModel.write(to: model, case: "adapters/llava-lora/seed-1")
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path("adapters/llava-lora/seed-1/adapter"), toPath: adapter)
+      let path = adapter + "/adapter_model.safetensors"
+      let file = try SafetensorsFile(path: path)
+      let tensors = try file.names.map { name in
+        let tensor = try #require(file[name]).tensor()
+        let isLarge = name.contains("language_model") && name.hasSuffix("lora_B.weight")
+        let values = isLarge ? tensor.values.map { _ in Float(1e38) } : tensor.values
+        return (name: name, tensor: StoredTensor(Tensor(values, tensor.shape)))
+      }
+      try FileManager.default.removeItem(atPath: path)
+      try SafetensorsFile.write(tensors, to: path)
+      let output = directory + "/merged"
+      try expectFailure(
+        ["merge", "--model", model, "--adapter", adapter, "--output", output],
+        naming: "cannot merge", "the logits of the adapted model are not finite")
+      #expect(!FileManager.default.fileExists(atPath: output))
+    }
+  }
+
   @Test func aPictureGivenTwice() throws {
     let good = Fixtures.path("images/seed-2/rgb8.png")
     try withTemporaryDirectory { directory in
