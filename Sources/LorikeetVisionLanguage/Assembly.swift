@@ -79,7 +79,8 @@ public struct Assembly: Sendable {
     scaleProjector(model)
 
     try DirectoryWriter.write(to: output) { staging in
-      try AtomicFile.write(configurationText, to: staging + "/config.json")
+      try AtomicFile.write(
+        ModelWriter.configuration(whole, of: model.index).text, to: staging + "/config.json")
       try ModelWriter.writeWeights(of: model.index, to: staging)
       for name in ModelWriter.tokenizerFiles { try copy(name, from: decoder, to: staging) }
       try copy("preprocessor_config.json", from: encoder, to: staging)

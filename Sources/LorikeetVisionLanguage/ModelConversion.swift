@@ -63,7 +63,7 @@ public enum ModelConversion {
   }
 
   /// A configuration that says in which type the weights are.
-  private static func describing(
+  static func describing(
     _ configuration: JSONValue, _ type: BaseType, skipped: [String]
   ) -> JSONValue {
     guard case .object(let members) = configuration else { return configuration }

@@ -71,6 +71,22 @@ import Testing
       #expect(!FileManager.default.fileExists(atPath: directory + "/full"))
       let lora = try Command.run(whole + ["--output", directory + "/lora"])
       #expect(lora.status == 0, "\(lora.errors)")
+      // Folded into weights that were quantised, an adapter makes a model that is not.
+      let shared = try Command.run(
+        whole + ["--output", directory + "/shared", "--set", "routing=shared"])
+      #expect(shared.status == 0, "\(shared.errors)")
+      let adapted = ["--model", nf4, "--adapter", directory + "/shared"]
+      let merged = directory + "/merged"
+      let merge = try Command.run(["merge"] + adapted + ["--output", merged])
+      #expect(merge.status == 0, "\(merge.errors)")
+      let configuration = try String(contentsOfFile: merged + "/config.json", encoding: .utf8)
+      #expect(!configuration.contains("quantization_config"))
+      #expect(configuration.contains("\"dtype\": \"float32\""))
+      let caption = ["caption", TinyPictures.path("car-18"), "--quiet"]
+      let (before, after) = (
+        try Command.run(caption + adapted), try Command.run(caption + ["--model", merged])
+      )
+      #expect(after.status == 0 && after.output == before.output, "\(after.errors)")
       let unknown = try Command.run(
         ["finetune", "--set", "base_dtype=int3", "--output", directory + "/x"])
       #expect(unknown.status == 1 && unknown.errors.contains("base_dtype"), "\(unknown.errors)")
