@@ -35,7 +35,9 @@ public struct TrainingSetup {
   /// - Parameter path: the recipe's name, for messages.
   public init(_ recipe: TrainingRecipe, _ pipeline: Pipeline, path: String) throws {
     let model = pipeline.model
+    // Nothing is left of what the model itself may have beside it.
     pipeline.settings = recipe.settings
+    pipeline.pruning = nil
     pipeline.makeStandIns(seed: recipe.seed)
     // A fully trained projector is part of the adapter (PEFT's modules_to_save); a fully trained
     // encoder or decoder is not.

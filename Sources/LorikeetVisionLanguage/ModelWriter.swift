@@ -32,8 +32,11 @@ public enum ModelWriter {
   }
 
   /// Writes a model whose weights have changed: the directory that it came from with other weights.
+  ///
+  /// - Parameter fill: writes more files into the directory.
   public static func write(
-    _ index: ModuleIndex, from source: String, to output: String
+    _ index: ModuleIndex, from source: String, to output: String,
+    with fill: (String) throws -> Void = { _ in }
   ) throws {
     try DirectoryWriter.write(to: output) { staging in
       try writeWeights(of: index, to: staging)
@@ -45,6 +48,7 @@ public enum ModelWriter {
         let whole = try JSONFile.value(from: source + "/config.json")
         try AtomicFile.write(configuration(whole, of: index).text, to: staging + "/config.json")
       }
+      try fill(staging)
     }
   }
 

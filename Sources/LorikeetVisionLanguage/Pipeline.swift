@@ -39,7 +39,7 @@ public final class Pipeline {
   }
 
   /// Opens a model directory with what is chosen of several adapters; the settings are those beside the
-  /// first one that acts.
+  /// first one that acts, or, without an adapter, beside the model.
   public init(
     model directory: String, adapters selection: AdapterSelection?, baseType: BaseType? = nil,
     strict: Bool = true
@@ -54,16 +54,41 @@ public final class Pipeline {
     model.endTokens.formUnion(try Self.endTokens(directory, processor.tokenizer))
     settings = TaskSettings()
     missing = DropRows()
-    guard let selection, let adapter = try selection.chosen().first?.directory else { return }
-    adapters = try AdapterSet(selection, attachingTo: model.index)
-    let path = adapter + "/" + Self.settingsFile
+    let chosen = try selection?.chosen() ?? []
+    let adapter = chosen.first?.directory
+    if let selection, try chosen.count > 1 || !Self.isSettingsAlone(adapter, of: directory) {
+      adapters = try AdapterSet(selection, attachingTo: model.index)
+    }
+    let place = adapter ?? directory
+    let path = place + "/" + Self.settingsFile
     if FileManager.default.fileExists(atPath: path) {
       settings = try JSONFile.decode(TaskSettings.self, from: path)
     }
     if let prune = settings.prune { pruning = try PruningSpecification(prune) }
     if settings.missing == .tokens {
-      missing = LearnedTokens(try readStandIns(adapter + "/" + Self.standInsFile))
+      missing = LearnedTokens(try readStandIns(place + "/" + Self.standInsFile))
     }
+  }
+
+  /// Whether a directory has the settings of a model that was trained whole, and no adapter.
+  ///
+  /// - Throws: `ConfigurationError` if that model, which lies beside it, is another one.
+  private static func isSettingsAlone(_ directory: String?, of model: String) throws -> Bool {
+    guard let directory else { return false }
+    func holds(_ name: String) -> Bool {
+      FileManager.default.fileExists(atPath: directory + "/" + name)
+    }
+    guard holds(settingsFile), !holds("adapter_config.json"), !holds("adapter_routing.json") else {
+      return false
+    }
+    func resolved(_ path: String) -> String { URL(filePath: path).resolvingSymlinksInPath().path }
+    let trained = URL(filePath: directory).deletingLastPathComponent().path + "/model"
+    guard resolved(trained) == resolved(model) else {
+      throw ConfigurationError(
+        path: directory,
+        "has no adapter, but the settings of a model that was trained whole, \(trained)")
+    }
+    return true
   }
 
   /// Takes a model that is in memory.
@@ -117,6 +142,11 @@ public final class Pipeline {
     } else {
       try adapters?.save(to: directory)
     }
+    try saveSettings(to: directory)
+  }
+
+  /// Writes settings and stand-ins into a directory.
+  public func saveSettings(to directory: String) throws {
     let standIns = missing.parameters
     if !standIns.isEmpty {
       try SafetensorsFile.write(

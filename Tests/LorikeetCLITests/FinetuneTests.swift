@@ -130,6 +130,62 @@ import Testing
     }
   }
 
+  /// A model that was trained whole has its prompts, labels and stand-ins in the run's adapter/; a merged
+  /// one has them with it.
+  @Test(arguments: [true, false])
+  func settingsComeWithTheModel(isMerged: Bool) throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      let run = directory + "/run"
+      let changes =
+        ["max_steps=4", "caption_prompt=say what", "prune=pool:2", "stand_in_tokens=3"]
+        + (isMerged ? ["routing=shared"] : ["decoder.train=full"])
+      let trained = try Command.run(arguments(setup, run, changes))
+      #expect(trained.status == 0, "\(trained.errors)")
+      let original =
+        isMerged ? ["--model", setup.model, "--adapter", run] : ["--model", run + "/model"]
+      var with = ["--model", run + "/model", "--adapter", run]
+      if isMerged {
+        let merged = directory + "/merged"
+        let merge = try Command.run(["merge"] + original + ["--output", merged])
+        #expect(merge.status == 0 && merge.errors == "", "\(merge.errors)")
+        with = ["--model", merged]
+      }
+      // Without a picture stand-ins take its place; the labels are those of the data set.
+      for input in [["--text", "a blue one"], [setup.data + "/2.png"]] {
+        let found = try Command.run(["classify", "--json"] + with + input)
+        #expect(found.status == 0, "\(found.errors)")
+        if isMerged {
+          let expected = try Command.run(["classify", "--json"] + original + input)
+          func numbers(_ run: Finished) throws -> [Double] {
+            let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+            let scores = (object as? [String: Any])?["scores"] as? [String: Double]
+            return try #require(scores).sorted { $0.key < $1.key }.map(\.value)
+          }
+          for (a, b) in zip(try numbers(found), try numbers(expected)) {
+            #expect(abs(a - b) < 1e-3)
+          }
+        } else {
+          let bare = try Command.run(["classify"] + original + input)
+          #expect(bare.status == 1 && bare.errors.contains("knows no labels"))
+          try expectFailure(
+            ["classify", "--model", setup.model, "--adapter", run] + input,
+            naming: run + "/adapter", "trained whole, \(run)/model")
+        }
+      }
+      // A run that starts from it has settings of its own.
+      if isMerged {
+        let next = directory + "/next"
+        let again = try Command.run([
+          "finetune", "--model", directory + "/merged", "--data", setup.data, "--output", next,
+          "--set", "max_steps=1", "--set", "r=2",
+        ])
+        #expect(again.status == 0, "\(again.errors)")
+        #expect(again.errors.contains("[16 visual tokens]"), "\(again.errors)")
+      }
+    }
+  }
+
   @Test func quietRunsSayNothing() throws {
     try withTemporaryDirectory { directory in
       let setup = try TinySetup(in: directory)

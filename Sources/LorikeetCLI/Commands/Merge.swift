@@ -7,7 +7,8 @@ struct Merge: WorkingCommand {
   static let configuration = CommandConfiguration(
     abstract: "Folds an adapter into a model's weights and writes the model.",
     discussion: """
-      The result is a Hugging Face directory that needs no adapter. The largest logit difference \
+      The result is a Hugging Face directory that needs no adapter; prompts, pruning and stand-in \
+      tokens come along (lorikeet.json, stand_ins.safetensors). The largest logit difference \
       between the model with the adapter and the merged one is printed. Adapters that act on the \
       rows of one modality only cannot be folded into weights that act on all rows.
 
@@ -59,11 +60,13 @@ struct Merge: WorkingCommand {
       let isPart = try ModelConversion.writeGGUF(
         of: pipeline.model, from: source, type: dtype ?? .float32, to: output)
       if isPart { note("note: \(Convert.decoderAlone)") }
+      if !standIns.isEmpty {
+        note("note: the stand-in tokens for missing inputs stay with the adapter")
+      }
     } else {
-      try ModelWriter.write(pipeline.model.index, from: source, to: output)
-    }
-    if !standIns.isEmpty {
-      note("note: the stand-in tokens for missing inputs stay with the adapter")
+      try ModelWriter.write(pipeline.model.index, from: source, to: output) {
+        try pipeline.saveSettings(to: $0)
+      }
     }
     if json {
       try StandardOutput.line([
