@@ -60,6 +60,9 @@ struct Merge: WorkingCommand {
       let isPart = try ModelConversion.writeGGUF(
         of: pipeline.model, from: source, type: dtype ?? .float32, to: output)
       if isPart { note("note: \(Convert.decoderAlone)") }
+      if let dtype, dtype != .float32 {
+        note("note: the difference is that of merging; rounding to \(dtype.rawValue) comes on top")
+      }
       if !standIns.isEmpty {
         note("note: the stand-in tokens for missing inputs stay with the adapter")
       }
