@@ -12,9 +12,17 @@ extension TrainingRecipe {
     func value<T: Decodable>(_ key: CodingKeys, _ fallback: T) throws -> T {
       try values.decodeIfPresent(T.self, forKey: key) ?? fallback
     }
-    func choice<T: RawRepresentable & CaseIterable>(_ key: CodingKeys) throws -> T?
+    // What the recipe's documentation calls none.
+    func optional<T: Decodable>(_ key: CodingKeys) throws -> T? {
+      if try values.decodeIfPresent(String.self, forKey: key) == "none" { return nil }
+      return try values.decodeIfPresent(T.self, forKey: key)
+    }
+    func choice<T: RawRepresentable & CaseIterable>(_ key: CodingKeys, none: Bool = false) throws
+      -> T?
     where T.RawValue == String {
-      guard let name = try values.decodeIfPresent(String.self, forKey: key) else { return nil }
+      guard let name = try values.decodeIfPresent(String.self, forKey: key),
+        !(none && name == "none")
+      else { return nil }
       guard let choice = T(rawValue: name) else {
         let known = T.allCases.map(\.rawValue).joined(separator: ", ")
         throw DecodingError.dataCorruptedError(
@@ -27,7 +35,7 @@ extension TrainingRecipe {
     self.data = try value(.data, standard.data)
     self.output = try value(.output, standard.output)
     self.seed = try value(.seed, standard.seed)
-    self.baseType = try choice(.baseType)
+    self.baseType = try choice(.baseType, none: true)
     self.routing = try choice(.routing) ?? standard.routing
     self.r = try value(.r, standard.r)
     self.loraAlpha = try value(.loraAlpha, standard.loraAlpha)
@@ -45,7 +53,7 @@ extension TrainingRecipe {
     self.captionPrompt = try value(.captionPrompt, standard.captionPrompt)
     self.labelPrompt = try value(.labelPrompt, standard.labelPrompt)
     self.textPrefix = try value(.textPrefix, standard.textPrefix)
-    self.prune = try values.decodeIfPresent(String.self, forKey: .prune)
+    self.prune = try optional(.prune)
     self.prunedPositions = try choice(.prunedPositions) ?? standard.prunedPositions
     self.missing = try choice(.missing) ?? standard.missing
     self.standInTokens = try value(.standInTokens, standard.standInTokens)
@@ -70,11 +78,10 @@ extension TrainingRecipe {
     self.gradientCheckpointing = try value(
       .gradientCheckpointing, standard.gradientCheckpointing)
     self.maxSteps = try value(.maxSteps, standard.maxSteps)
-    self.maxMinutes = try values.decodeIfPresent(Double.self, forKey: .maxMinutes)
+    self.maxMinutes = try optional(.maxMinutes)
     self.evalSteps = try value(.evalSteps, standard.evalSteps)
     self.evalSamples = try value(.evalSamples, standard.evalSamples)
-    self.earlyStoppingPatience = try values.decodeIfPresent(
-      Int.self, forKey: .earlyStoppingPatience)
+    self.earlyStoppingPatience = try optional(.earlyStoppingPatience)
     self.saveSteps = try value(.saveSteps, standard.saveSteps)
     self.saveTotalLimit = try value(.saveTotalLimit, standard.saveTotalLimit)
     self.strict = try value(.strict, standard.strict)
@@ -88,39 +95,35 @@ extension TrainingRecipe {
   /// - Throws: `TrainingError.recipe` naming the key.
   public init(path: String?, changes: [String] = []) throws(TrainingError) {
     let name = path ?? "recipe"
-    var root: [String: Any] = [:]
+    var root: Node?
     if let path {
       guard let data = FileManager.default.contents(atPath: path) else {
         throw .recipe(path: path, reason: "cannot be read")
       }
-      do {
-        let parsed = try Yams.load(yaml: String(decoding: data, as: UTF8.self))
-        guard let object = (parsed ?? [String: Any]()) as? [String: Any] else {
-          throw TrainingError.recipe(path: path, reason: "expected keys with values")
-        }
-        root = object
-      } catch let error as TrainingError {
-        throw error
-      } catch {
-        throw .recipe(
-          path: path, reason: "not YAML: \(error)".split(separator: "\n").joined(separator: " "))
+      guard let text = String(validating: data, as: UTF8.self) else {
+        throw .recipe(path: path, reason: "not UTF-8")
       }
+      root = try RecipeNodes.parse(text, path)
     }
     for change in changes {
       let sides = change.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let source = "--set \(change)"
       guard sides.count == 2, !sides[0].isEmpty,
-        let value = try? Yams.load(yaml: String(sides[1]))
-      else { throw .recipe(path: "--set \(change)", reason: "expected KEY=VALUE") }
-      Self.set(&root, sides[0].split(separator: ".").map(String.init), value)
+        let value = try? RecipeNodes.parse(String(sides[1]), source)
+      else { throw .recipe(path: source, reason: "expected KEY=VALUE") }
+      root = RecipeNodes.setting(root, sides[0].split(separator: ".").map(String.init)[...], value)
     }
-    try Self.requireKnown(root, name)
-    do {
-      let text = try Yams.dump(object: root)
-      self = try YAMLDecoder().decode(TrainingRecipe.self, from: root.isEmpty ? "{}" : text)
-    } catch let error as DecodingError {
-      throw .recipe(path: name, reason: Self.describe(error))
-    } catch {
-      throw .recipe(path: name, reason: "\(error)")
+    if let root {
+      try Self.requireKnown(root, name)
+      do {
+        self = try YAMLDecoder().decode(TrainingRecipe.self, from: root)
+      } catch let error as DecodingError {
+        throw .recipe(path: name, reason: Self.describe(error))
+      } catch {
+        throw .recipe(path: name, reason: "\(error)")
+      }
+    } else {
+      self.init()
     }
     try check(name)
   }
@@ -132,35 +135,34 @@ extension TrainingRecipe {
     return try encoder.encode(self)
   }
 
-  private static func set(_ object: inout [String: Any], _ path: [String], _ value: Any) {
-    guard let key = path.first else { return }
-    if path.count == 1 {
-      object[key] = value
-    } else {
-      var inner = object[key] as? [String: Any] ?? [:]
-      set(&inner, Array(path.dropFirst()), value)
-      object[key] = inner
-    }
-  }
-
   /// Refuses keys that nothing reads: a misspelt one would be silently without effect.
-  private static func requireKnown(_ root: [String: Any], _ path: String) throws(TrainingError) {
+  private static func requireKnown(_ root: Node, _ path: String) throws(TrainingError) {
     let known = Set(CodingKeys.allCases.map(\.rawValue))
     let part: Set = ["train", "r", "lora_alpha", "target_modules", "learning_rate"]
     let modality: Set = ["r", "lora_alpha", "learning_rate"]
-    func check(_ object: Any?, _ allowed: Set<String>, _ prefix: String) throws(TrainingError) {
-      guard let object = object as? [String: Any] else { return }
-      if let key = object.keys.sorted().first(where: { !allowed.contains($0) }) {
+    func check(_ node: Node, _ allowed: Set<String>, _ prefix: String) throws(TrainingError)
+      -> [(key: String, value: Node)]
+    {
+      let pairs = try RecipeNodes.pairs(node, path)
+      if let key = pairs.map(\.key).sorted().first(where: { !allowed.contains($0) }) {
         throw .recipe(
           path: path,
           reason: "unknown key \(prefix)\(key); known: \(allowed.sorted().joined(separator: ", "))")
       }
+      return pairs
     }
-    try check(root, known, "")
-    for name in ["encoder", "projector", "decoder"] { try check(root[name], part, name + ".") }
-    if let modalities = root["modalities"] as? [String: Any] {
-      try check(modalities, ["image", "text", "missing"], "modalities.")
-      for (name, value) in modalities { try check(value, modality, "modalities.\(name).") }
+    guard root.mapping != nil else {
+      throw .recipe(path: path, reason: "expected keys with values")
+    }
+    for (key, value) in try check(root, known, "") {
+      switch key {
+      case "encoder", "projector", "decoder": _ = try check(value, part, key + ".")
+      case "modalities":
+        for (name, value) in try check(value, ["image", "text", "missing"], "modalities.") {
+          _ = try check(value, modality, "modalities.\(name).")
+        }
+      default: break
+      }
     }
   }
 

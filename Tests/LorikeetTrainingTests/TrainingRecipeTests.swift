@@ -36,7 +36,7 @@ import Testing
     let read = try recipe(
       """
       model: vlm
-      routing: shared
+      routing: image-only
       r: 4
       learning_rate: 1e-3
       decoder: {train: lora, target_modules: [q_proj, v_proj]}
@@ -45,7 +45,7 @@ import Testing
       """,
       ["decoder.r=16", "modalities.image.lora_alpha=3.5", "learning_rate=0.25", "prune=pool:2"])
     #expect(read.model == "vlm")
-    #expect(read.routing == .shared)
+    #expect(read.routing == .imageOnly)
     #expect(read.r == 4)
     #expect(read.learningRate == 0.25)
     #expect(read.decoder.train == .lora)
@@ -74,6 +74,64 @@ import Testing
     for original in [TrainingRecipe(), changed] {
       let copy = try recipe(try original.yaml())
       #expect(copy == original)
+    }
+  }
+
+  /// What looks like a date, a number or a truth value is a text where a text is expected.
+  @Test(arguments: ["2026-11-21", "0x10", "1e3", "0123", "No", "on", "12:30", "1_000"])
+  func textsStayAsTheyAreWritten(text: String) throws {
+    let read = try recipe("output: \(text)", ["caption_prompt=\(text)"])
+    #expect(read.output == text)
+    #expect(read.captionPrompt == text)
+  }
+
+  @Test func noneIsTheDefaultOfWhatMayBeMissing() throws {
+    let keys = ["base_dtype", "prune", "max_minutes", "early_stopping_patience"]
+    #expect(try recipe(keys.map { $0 + ": none\n" }.joined()) == TrainingRecipe())
+    let off = try recipe("{prune: pool:2, max_minutes: 3}", ["prune=none", "max_minutes=none"])
+    #expect(off == TrainingRecipe())
+  }
+
+  @Test func mappingsAreMerged() throws {
+    let read = try recipe(
+      """
+      encoder: &low {train: lora, r: 2}
+      decoder: {<<: *low, lora_alpha: 3}
+      """, ["decoder.r=4"])
+    #expect(read.encoder.r == 2)
+    #expect(read.decoder.train == .lora && read.decoder.r == 4 && read.decoder.loraAlpha == 3)
+    #expect(
+      refusal("{encoder: &a {train: lora}, decoder: {<<: {rank: 3}}}")?
+        .hasPrefix("unknown key decoder.rank; ") == true)
+  }
+
+  @Test func keysThatAreNoWordsAreRefused() {
+    for yaml in ["[r]: 4", "{r: 1}: 2", "encoder: {[r]: 4}"] {
+      #expect(refusal(yaml) == "a key is a list or a mapping, expected a word")
+    }
+  }
+
+  /// Lists of lists by reference are not written out: these would be ten thousand million.
+  @Test func referencesDoNotMultiply() {
+    let levels = (1...10).map {
+      "k\($0): &k\($0) [\(Array(repeating: "*k\($0 - 1)", count: 10).joined(separator: ","))]\n"
+    }
+    #expect(refusal("k0: &k0 [1]\n" + levels.joined())?.hasPrefix("unknown key k0; ") == true)
+  }
+
+  @Test func aLongLineIsNotRepeated() throws {
+    let reason = try #require(refusal(String(repeating: "[", count: 20_000)))
+    #expect(reason.hasPrefix("not YAML: ") && reason.count < 300)
+  }
+
+  @Test func aFileThatIsNotUTF8IsRefused() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/recipe.yaml"
+      try Data([0x6F, 0x75, 0x74, 0x70, 0x75, 0x74, 0x3A, 0x20, 0xFC]).write(
+        to: URL(filePath: path))
+      #expect(throws: TrainingError.recipe(path: path, reason: "not UTF-8")) {
+        try TrainingRecipe(path: path)
+      }
     }
   }
 
