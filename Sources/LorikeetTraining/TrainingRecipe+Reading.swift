@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import LorikeetAdapters
 internal import LorikeetTokenPruning
 internal import LorikeetVisionLanguage
 internal import Yams
@@ -228,6 +229,7 @@ extension TrainingRecipe {
     try require(
       captionWeight + classifyWeight > 0, "caption_weight or classify_weight must be above 0")
     try require(peftType == .lora || !useDora, "use_dora needs peft_type: LORA")
+    try checkEffects(path)
     if let prune {
       do {
         _ = try PruningSpecification(prune)
@@ -238,6 +240,54 @@ extension TrainingRecipe {
     try require(
       ModelPart.allCases.contains { training(of: $0) != .frozen },
       "nothing trains: encoder, projector and decoder are all frozen")
+  }
+
+  /// Refuses options of what does not train: they would be silently without effect.
+  private func checkEffects(_ path: String) throws(TrainingError) {
+    func refuse(_ keys: KeyValuePairs<String, Bool>, _ owner: String, _ reason: String)
+      throws(TrainingError)
+    {
+      if let given = keys.first(where: { $0.value }) {
+        throw .recipe(path: path, reason: "\(owner)\(given.key) has no effect: \(reason)")
+      }
+    }
+    let hasRank = peftType == .lora
+    let noRank = "peft_type \(peftType.rawValue) has neither rank nor dropout"
+    if !hasRank {
+      try refuse(["lora_dropout": loraDropout > 0, "use_rslora": useRslora], "", noRank)
+    }
+    for part in ModelPart.allCases {
+      let (options, training) = (self.part(part), self.training(of: part))
+      let owner = part.rawValue + "."
+      let ranks: KeyValuePairs = ["r": options.r != nil, "lora_alpha": options.loraAlpha != nil]
+      if training != .lora {
+        let reason = "\(owner)train is \(training.rawValue)"
+        try refuse(ranks, owner, reason)
+        try refuse(["target_modules": options.targetModules != nil], owner, reason)
+        let isIdle = training == .frozen && options.learningRate != nil
+        try refuse(["learning_rate": isIdle], owner, reason)
+      } else if !hasRank {
+        try refuse(ranks, owner, noRank)
+      }
+    }
+    let names = AdapterRouting(routing).names
+    for (name, options) in modalities.sorted(by: { $0.key < $1.key }) {
+      let owner = "modalities.\(name)."
+      let ranks: KeyValuePairs = ["r": options.r != nil, "lora_alpha": options.loraAlpha != nil]
+      if !hasRank { try refuse(ranks, owner, noRank) }
+      // Encoder and projector see image rows only.
+      let parts = name == "image" ? ModelPart.allCases : [.decoder]
+      var reason: String?
+      if !names.contains(name) {
+        reason = "routing \(routing.rawValue) has no adapter of that name"
+      } else if parts.allSatisfy({ self.training(of: $0) != .lora }) {
+        reason = "nothing of it has train: lora"
+      }
+      if let reason {
+        try refuse(ranks, owner, reason)
+        try refuse(["learning_rate": options.learningRate != nil], owner, reason)
+      }
+    }
   }
 
   private static func describe(_ error: DecodingError) -> String {

@@ -135,6 +135,53 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("encoder: {r: 4}", "encoder.r has no effect: encoder.train is frozen"),
+    ("encoder: {learning_rate: 1}", "encoder.learning_rate has no effect: encoder.train is frozen"),
+    ("projector: {lora_alpha: 4}", "projector.lora_alpha has no effect: projector.train is full"),
+    (
+      "decoder: {train: full, target_modules: [q_proj]}",
+      "decoder.target_modules has no effect: decoder.train is full"
+    ),
+    (
+      "{routing: shared, modalities: {image: {r: 4}}}",
+      "modalities.image.r has no effect: routing shared has no adapter of that name"
+    ),
+    (
+      "{routing: image-only, modalities: {text: {learning_rate: 1}}}",
+      "modalities.text.learning_rate has no effect: routing image-only has no adapter of that name"
+    ),
+    (
+      "{decoder: {train: frozen}, encoder: {train: lora}, modalities: {text: {r: 4}}}",
+      "modalities.text.r has no effect: nothing of it has train: lora"
+    ),
+    (
+      "{peft_type: IA3, decoder: {r: 4}}",
+      "decoder.r has no effect: peft_type IA3 has neither rank nor dropout"
+    ),
+    (
+      "{peft_type: IA3, lora_dropout: 0.1}",
+      "lora_dropout has no effect: peft_type IA3 has neither rank nor dropout"
+    ),
+    (
+      "{peft_type: IA3, modalities: {text: {r: 4}}}",
+      "modalities.text.r has no effect: peft_type IA3 has neither rank nor dropout"
+    ),
+  ])
+  func optionsWithoutEffectAreRefused(yaml: String, reason: String) {
+    #expect(refusal(yaml) == reason)
+  }
+
+  @Test(arguments: [
+    "projector: {learning_rate: 1}",
+    "{encoder: {train: full, learning_rate: 1}, decoder: {train: full}}",
+    "{decoder: {train: frozen}, encoder: {train: lora}, modalities: {image: {r: 4}}}",
+    "{peft_type: IA3, decoder: {target_modules: [q_proj]}, modalities: {text: {learning_rate: 1}}}",
+  ])
+  func optionsWithAnEffectAreTaken(yaml: String) {
+    #expect(refusal(yaml) == nil)
+  }
+
   @Test func unknownKeysAreRefusedByName() {
     #expect(refusal("learning_rat: 1")?.hasPrefix("unknown key learning_rat; known: ") == true)
     #expect(refusal("", ["decoder.rank=3"])?.hasPrefix("unknown key decoder.rank; ") == true)
