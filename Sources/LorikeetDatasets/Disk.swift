@@ -19,6 +19,11 @@ enum Disk {
       && directory.boolValue
   }
 
+  /// A path without links.
+  static func resolved(_ path: String) -> String {
+    URL(filePath: path).resolvingSymlinksInPath().path
+  }
+
   /// The visible names in a directory, sorted, so that no order depends on the file system.
   static func list(_ path: String) throws(DatasetError) -> [String] {
     do {

@@ -33,6 +33,22 @@ import Testing
     #expect(try Dataset(path: scratch.path).labels == ["bus", "train"])
   }
 
+  /// A link up the tree leads to other classes and to itself; one to elsewhere is followed.
+  @Test func linksUpTheTreeAreNotFollowed() throws {
+    let elsewhere = try Scratch(["more/3.png": ""])
+    let scratch = try Scratch(["cat/1.png": "", "dog/2.png": ""])
+    for (link, target) in [
+      ("self", "."), ("cat/up", ".."), ("dog/self", "."), ("lost", "lost"),
+      ("dog/more", elsewhere.path + "/more"),
+    ] {
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch.path + "/" + link, withDestinationPath: target)
+    }
+    let set = try Dataset(path: scratch.path)
+    #expect(set.samples.map(\.id) == ["cat/1.png", "dog/2.png", "dog/more/3.png"])
+    #expect(set.samples.map(\.label) == ["cat", "dog", "dog"])
+  }
+
   @Test func readsConversations() throws {
     let scratch = try Scratch([
       "images/a.png": "",
