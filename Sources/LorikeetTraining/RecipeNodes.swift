@@ -36,6 +36,18 @@ enum RecipeNodes {
     return pairs
   }
 
+  /// A node on one line, for messages.
+  static func text(_ node: Node) -> String {
+    if let mapping = node.mapping {
+      return "{" + mapping.map { "\(text($0.key)): \(text($0.value))" }.joined(separator: ", ")
+        + "}"
+    }
+    if let sequence = node.sequence {
+      return "[" + sequence.map(text).joined(separator: ", ") + "]"
+    }
+    return node.scalar?.string ?? ""
+  }
+
   /// The tree with another value at a path of keys.
   static func setting(_ node: Node?, _ path: ArraySlice<String>, _ value: Node) -> Node {
     guard let key = path.first else { return value }

@@ -69,7 +69,7 @@ public struct RunDirectory: Sendable {
   public func requireSame(_ recipe: TrainingRecipe) throws {
     let file = path + "/recipe.yaml"
     guard FileManager.default.fileExists(atPath: file) else { return }
-    func lines(_ recipe: TrainingRecipe) throws -> [Substring] {
+    func values(_ recipe: TrainingRecipe) throws -> [(key: String, value: String)] {
       var recipe = recipe
       let standard = TrainingRecipe()
       recipe.model = standard.model
@@ -81,16 +81,23 @@ public struct RunDirectory: Sendable {
       recipe.saveTotalLimit = standard.saveTotalLimit
       recipe.featureCache = standard.featureCache
       recipe.strict = standard.strict
-      return try recipe.yaml().split(separator: "\n")
+      guard let node = try RecipeNodes.parse(try recipe.yaml(), file) else { return [] }
+      return try RecipeNodes.pairs(node, file).map { ($0.key, RecipeNodes.text($0.value)) }
     }
-    let (before, now) = (try lines(try TrainingRecipe(path: file)), try lines(recipe))
-    guard before != now else { return }
-    let difference = zip(before + [""], now + [""]).first { $0 != $1 }
-    throw TrainingError.run(
-      path: file,
-      reason:
-        "the run began with \(difference?.0 ?? ""), not \(difference?.1 ?? ""); a run goes on "
-        + "with its own recipe")
+    let (before, now) = (try values(try TrainingRecipe(path: file)), try values(recipe))
+    // A value that is not given is not written.
+    for (key, _) in before + now {
+      func value(_ list: [(key: String, value: String)]) -> String {
+        list.first { $0.key == key }?.value ?? "none"
+      }
+      guard value(before) == value(now) else {
+        throw TrainingError.run(
+          path: file,
+          reason:
+            "the run began with \(key): \(value(before)), not \(value(now)); a run goes on with its "
+            + "own recipe")
+      }
+    }
   }
 
   /// Makes the directory for a new run.

@@ -317,11 +317,21 @@ import Testing
   @Test func aRunGoesOnWithItsOwnRecipe() throws {
     try withSetup { setup in
       try finish(setup)
-      let error = #expect(throws: TrainingError.self) {
-        try TinyRun(setup, ["r=3"], resume: true)
+      // Values that are not given do not stand in the file.
+      for (change, difference) in [
+        ("r=3", "r: 2, not 3"), ("base_dtype=q8_0", "base_dtype: none, not q8_0"),
+        ("prune=pool:2", "prune: none, not pool:2"),
+        (
+          "decoder.target_modules=[q_proj, v_proj]",
+          "decoder: {}, not {target_modules: [q_proj, v_proj]}"
+        ),
+      ] {
+        let error = #expect(throws: TrainingError.self) {
+          try TinyRun(setup, [change], resume: true)
+        }
+        let text = "recipe.yaml: the run began with \(difference); a run goes on"
+        #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
       }
-      #expect(error?.description.contains("recipe.yaml: the run began with r: ") == true)
-      #expect(error?.description.contains(", not r: 3;") == true)
       // What only says when to save or to end may change.
       try finish(setup, ["save_steps=1", "max_minutes=5"], resume: true)
     }
