@@ -163,6 +163,17 @@ import Testing
       "LOHA is not supported; supported: LORA, IA3")
   }
 
+  /// Names out of files neither break the line nor speak to the terminal.
+  @Test func controlCharactersAreEscaped() throws {
+    try spoiling(
+      "adapters/lora/seed-1",
+      {
+        try replace(
+          #""modules_to_save": null"#, with: #""modules_to_save": ["a\nb\u001b[31m"]"#,
+          in: $0 + "/adapter/adapter_config.json")
+      }, naming: "adapter/adapter_config.json", #"a\nb\u{1B}[31m"#)
+  }
+
   @Test func tokenOutsideOfTheVocabulary() throws {
     for token in [-1, 104, 1 << 40] {
       try spoiling(

@@ -29,7 +29,7 @@ enum Failure {
       Foundation.exit(wrongUsage)
     }
     if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
-    StandardError.line("error: \(describe(error))")
+    StandardError.line("error: \(withoutControls(describe(error)))")
     Foundation.exit(workFailed)
   }
 
@@ -41,6 +41,13 @@ enum Failure {
     }
     return [error.filePath, reason ?? error.localizedDescription].compactMap { $0 }
       .joined(separator: ": ")
+  }
+
+  /// A text on one line: what a file holds may break it, or speak to the terminal.
+  private static func withoutControls(_ text: String) -> String {
+    text.unicodeScalars.map {
+      $0.properties.generalCategory == .control ? $0.escaped(asASCII: true) : String($0)
+    }.joined()
   }
 
   /// The command that prints help on what was used wrongly, taken from the parser's full message,
