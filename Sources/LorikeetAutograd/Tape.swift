@@ -14,20 +14,11 @@ public final class Tape {
   public let recomputesBlocks: Bool
   /// Whether products are computed once their value is read, which for the last ones of a block that
   /// runs again for its gradient never happens.
-  private let computesLate: Bool
+  private var computesLate = false
 
-  public convenience init(
-    isRecording: Bool, recomputesBlocks: Bool = false, profiler: Profiler? = nil
-  ) {
-    self.init(isRecording, recomputesBlocks: recomputesBlocks, computesLate: false, profiler)
-  }
-
-  private init(
-    _ isRecording: Bool, recomputesBlocks: Bool, computesLate: Bool, _ profiler: Profiler?
-  ) {
+  public init(isRecording: Bool, recomputesBlocks: Bool = false, profiler: Profiler? = nil) {
     self.isRecording = isRecording
     self.recomputesBlocks = recomputesBlocks
-    self.computesLate = computesLate
     self.profiler = profiler
   }
 
@@ -40,7 +31,9 @@ public final class Tape {
   ///
   /// - Parameter computesLate: whether what nobody reads need not be computed.
   func inner(computesLate: Bool) -> Tape {
-    Tape(true, recomputesBlocks: false, computesLate: computesLate, profiler)
+    let tape = Tape(isRecording: true, profiler: profiler)
+    tape.computesLate = computesLate
+    return tape
   }
 
   /// A tape for inference.
