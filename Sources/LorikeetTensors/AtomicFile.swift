@@ -14,6 +14,12 @@ public final class AtomicFile {
   /// - Throws: `FileError` if the directory cannot be written to.
   public init(path: String) throws(FileError) {
     self.path = path
+    // A new name would take the place of a device, and of a pipe.
+    var status = stat()
+    let exists = stat(path, &status) == 0
+    guard !exists || [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
+      throw FileError(path: path, reason: "exists and is not a regular file")
+    }
     (temporaryPath, descriptor) = UnfinishedFiles.begin(path) {
       open($0, O_WRONLY | O_CREAT | O_EXCL, 0o644)
     }

@@ -81,7 +81,8 @@ private final class MappedFile {
   let byteCount: Int
 
   init(path: String) throws(FileError) {
-    let descriptor = open(path, O_RDONLY)
+    // A pipe is opened, and refused, without waiting for its other end.
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(path: path, errno: errno, action: "open") }
     defer { close(descriptor) }
     var status = stat()

@@ -119,11 +119,7 @@ public final class Trainer {
     let resuming = state.step > 0 ? state.step : nil
     let metrics = try MetricsLog(path: run.metrics, resumingFrom: resuming ?? 0)
     let board = try TensorBoardWriter(directory: run.tensorboard, resumingFrom: resuming)
-    let usable = training.usable
-    guard !usable.isEmpty else {
-      throw TrainingError.data(
-        path: recipe.data, reason: "no training sample has a text or a label to learn")
-    }
+    let usable = try usableSamples()
     var sampler = try BatchSampler(
       count: usable.count, batchSize: recipe.perDeviceTrainBatchSize, seed: recipe.seed,
       options: .init(crossesEpochs: true), position: state.position)
@@ -141,7 +137,9 @@ public final class Trainer {
         batches.append(batch.indices.map { usable[$0] })
       }
       let (loss, norm) = try step(batches)
-      for warning in training.pictures.takeWarnings() { bar.message(warning) }
+      let warnings = training.pictures.takeWarnings()
+      warnings.forEach(bar.message)
+      if !warnings.isEmpty { _ = try usableSamples() }
       state.step += 1
       state.position = sampler.position
       state.seconds += start.duration(to: .now).seconds
@@ -180,6 +178,20 @@ public final class Trainer {
     if validation == nil, ending != .asked { try saveResult() }
     let skipped = training.pictures.failures.count + (validation?.pictures.failures.count ?? 0)
     return TrainingSummary(ending: ending, state: state, skipped: skipped)
+  }
+
+  /// The samples that can be learnt from.
+  ///
+  /// - Throws: `TrainingError.data` if there are none.
+  private func usableSamples() throws -> [Int] {
+    let usable = training.usable
+    guard usable.isEmpty else { return usable }
+    let unreadable = training.pictures.failures.count
+    throw TrainingError.data(
+      path: recipe.data,
+      reason: unreadable == 0
+        ? "no training sample has a text or a label to learn"
+        : "no training sample is left to learn from: \(unreadable) have a picture that cannot be read")
   }
 
   /// One optimiser step over one or more batches.

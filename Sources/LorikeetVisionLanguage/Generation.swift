@@ -27,7 +27,7 @@ extension VisionLanguageModel {
   /// - Parameter onToken: told the sequence and each of its tokens as they come.
   /// - Returns: the tokens of each answer, without the one that ended it.
   /// - Throws: `ConfigurationError` if there is no memory for so many tokens, with the number that would
-  ///   fit.
+  ///   fit, or if the model overflows.
   public func generate(
     _ sequences: [TokenSequence], _ options: GenerationOptions,
     missing: any MissingModalityStrategy = DropRows(), positions: PrunedPositions = .original,
@@ -55,6 +55,7 @@ extension VisionLanguageModel {
     var hidden = hiddenStates(
       batch, rows: active.map { ends[$0] }, tape: .inference, cache: cache)
     for step in 0..<options.maxTokens {
+      try requireFinite(hidden)
       let logits = decoder.logits(hidden, .inference).value
       var going: [Int] = []
       for (line, sequence) in active.enumerated() {
@@ -75,5 +76,14 @@ extension VisionLanguageModel {
       hidden = hiddenStates(batch, tape: .inference, cache: cache)
     }
     return answers
+  }
+
+  /// Refuses hidden states that say nothing about tokens.
+  func requireFinite(_ hidden: Variable) throws(ConfigurationError) {
+    guard Kernels.isFinite(hidden.value) else {
+      throw ConfigurationError(
+        path: "model",
+        "its hidden states overflow; weights or adapters are too large, or no numbers")
+    }
   }
 }

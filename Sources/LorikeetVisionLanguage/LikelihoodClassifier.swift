@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LorikeetAutograd
-internal import LorikeetLayers
+public import LorikeetLayers
 public import LorikeetMissingModality
 internal import LorikeetTensors
 internal import LorikeetTextDecoders
@@ -15,10 +15,11 @@ extension VisionLanguageModel {
   ///   - prompt: a sequence without an answer.
   ///   - answers: token ids, at least one each.
   /// - Returns: (1 / n) sum log p(token) for each answer of n tokens.
+  /// - Throws: `ConfigurationError` if the model overflows.
   public func scores(
     of answers: [[Int]], after prompt: TokenSequence,
     missing: any MissingModalityStrategy = DropRows(), positions: PrunedPositions = .original
-  ) -> [Float] {
+  ) throws(ConfigurationError) -> [Float] {
     guard !answers.isEmpty else { return [] }
     precondition(answers.allSatisfy { !$0.isEmpty }, "scores: an answer without tokens")
     let tape = Tape.inference
@@ -54,6 +55,7 @@ extension VisionLanguageModel {
       start += count
     }
     let rows = tape.joinRows(pieces, width: decoder.width)
+    try requireFinite(rows)
     let targets = answers.flatMap { $0 }
     let losses = decoder.crossEntropy(
       rows, targets: targets, weights: targets.map { _ in 0 }, tape

@@ -257,7 +257,7 @@ public final class Pipeline {
   ///
   /// - Throws: as `answers` does.
   public func scores(of labels: [String], after prompt: TokenSequence) throws -> [Float] {
-    model.scores(
+    try model.scores(
       of: try answers(labels), after: prompt, missing: missing,
       positions: settings.prunedPositions)
   }

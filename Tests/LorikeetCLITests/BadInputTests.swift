@@ -377,6 +377,13 @@ import Testing
         ["merge", "--model", model, "--adapter", adapter, "--output", output],
         naming: "cannot merge", "the logits of the adapted model are not finite")
       #expect(!FileManager.default.fileExists(atPath: output))
+      let picture = Fixtures.path("images/seed-2/rgb8.png")
+      try expectFailure(
+        ["caption", "--model", model, "--adapter", adapter, picture], naming: "model",
+        "its hidden states overflow")
+      try expectFailure(
+        ["classify", "--model", model, "--adapter", adapter, "--labels", "a,b", picture],
+        naming: "model", "its hidden states overflow")
     }
   }
 

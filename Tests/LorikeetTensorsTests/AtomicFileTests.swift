@@ -28,6 +28,21 @@ import Testing
     }
   }
 
+  @Test func pipesAreNeitherReplacedNorWaitedFor() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/pipe"
+      #expect(mkfifo(path, 0o600) == 0)
+      #expect(throws: FileError(path: path, reason: "exists and is not a regular file")) {
+        try AtomicFile.write("text", to: path)
+      }
+      #expect(throws: FileError(path: path, reason: "is not a regular file")) {
+        try Storage.mapping(path: path)
+      }
+      let left = try files(directory)
+      #expect(left == ["pipe"])
+    }
+  }
+
   /// What a process does that is told to end; here in one directory, as other tests write too.
   @Test func whatIsHalfWrittenIsRemovedAtTheEnd() throws {
     try withTemporaryDirectory { directory in

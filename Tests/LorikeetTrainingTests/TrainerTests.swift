@@ -229,6 +229,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [true, false]) func picturesThatCannotBeReadAtAllEndARun(cache: Bool) throws {
+    try withSetup(training: 6) { setup in
+      for index in 0..<6 {
+        try Data("not a picture".utf8).write(to: URL(filePath: "\(setup.data)/\(index).png"))
+      }
+      let error = #expect(throws: TrainingError.self) {
+        try finish(setup, ["feature_cache=\(cache)", "max_steps=4"], output: "run")
+      }
+      #expect(try "\(#require(error))".contains("6 have a picture that cannot be read"))
+    }
+  }
+
   @Test func samplesWithoutPictureOrTextTrainBesideCompleteOnes() throws {
     let lines = [
       #"{"file_name": "0.png", "label": "red", "split": "train"}"#,

@@ -30,7 +30,7 @@ import Testing
   func scoresEqualANaiveComputation(name: String) throws {
     let llava = try Llava(name)
     for prompt in try llava.sequences().map({ TokenSequence(parts: $0.parts) }) {
-      let scores = llava.model.scores(of: answers, after: prompt)
+      let scores = try llava.model.scores(of: answers, after: prompt)
       expectClose(
         scores, answers.map { naive(llava, $0, after: prompt) }, tolerance: 1e-4, "scores")
       // Equal answers have equal scores, whatever stands beside them.
@@ -41,10 +41,10 @@ import Testing
   @Test func answersOfOneTokenEach() throws {
     let llava = try Llava()
     let prompt = TokenSequence(parts: [.image(try llava.features(seed: 1)), .tokens([5])])
-    let scores = llava.model.scores(of: (0..<90).map { [$0] }, after: prompt)
+    let scores = try llava.model.scores(of: (0..<90).map { [$0] }, after: prompt)
     expectClose(
       scores, (0..<90).map { naive(llava, [$0], after: prompt) }, tolerance: 1e-4, "scores")
-    #expect(llava.model.scores(of: [], after: prompt).isEmpty)
+    #expect(try llava.model.scores(of: [], after: prompt).isEmpty)
   }
 
   @Test func prunedPicturesAndStandIns() throws {
@@ -53,13 +53,13 @@ import Testing
       try llava.picture(seed: 2), pruning: try PruningSpecification("fopru-row:0.5"))[0]
     let prompt = TokenSequence(parts: [.image(features), .tokens([5])])
     expectClose(
-      llava.model.scores(of: answers, after: prompt),
+      try llava.model.scores(of: answers, after: prompt),
       answers.map { naive(llava, $0, after: prompt) }, tolerance: 1e-4, "pruned")
 
     let tokens = LearnedTokens(
       count: 2, width: llava.model.decoder.width, deviation: 0.5, seed: 3)
     let missing = TokenSequence(parts: [.standIn(.missingImage), .tokens([5])])
-    let scores = llava.model.scores(of: answers, after: missing, missing: tokens)
+    let scores = try llava.model.scores(of: answers, after: missing, missing: tokens)
     let expected = answers.map { answer in
       var sequence = missing
       sequence.answer = answer
@@ -67,6 +67,6 @@ import Testing
       return -llava.model.loss(batch, tape: .inference).loss.value.scalar
     }
     expectClose(scores, expected, tolerance: 1e-4, "stand-ins")
-    #expect(scores != llava.model.scores(of: answers, after: missing))
+    #expect(try scores != llava.model.scores(of: answers, after: missing))
   }
 }

@@ -107,7 +107,7 @@ import Testing
       let batch = pipeline.model.pack([whole], tape: .inference)
       let losses = pipeline.model.loss(batch, tape: .inference).losses
       let mean = -losses.reduce(0, +) / Float(losses.count)
-      let score = pipeline.model.scores(of: [answer, [5, 6]], after: sequence)[0]
+      let score = try pipeline.model.scores(of: [answer, [5, 6]], after: sequence)[0]
       #expect(abs(score - mean) <= 1e-4 * max(1, abs(mean)), "\(name) \(index)")
     }
   }
