@@ -191,7 +191,8 @@ public final class Trainer {
       path: recipe.data,
       reason: unreadable == 0
         ? "no training sample has a text or a label to learn"
-        : "no training sample is left to learn from: \(unreadable) have a picture that cannot be read")
+        : "no training sample is left to learn from: \(unreadable) have a picture that cannot be read"
+    )
   }
 
   /// One optimiser step over one or more batches.
