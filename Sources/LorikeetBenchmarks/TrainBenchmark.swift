@@ -88,7 +88,6 @@ package struct TrainBenchmark {
         "\(rows) tokens a sample, but the context holds \(pipeline.model.decoder.contextLength)")
     }
     pruning = try options.prune.map { try PruningSpecification($0) }
-    pipeline.pruning = pruning
     setup = try TrainingSetup(recipe, pipeline, path: "bench train")
     try StepMemory(pipeline, setup, recipe, isCached: options.cachesFeatures).require(
       rows: rows, encoderRows: options.visualTokens, batch: options.batch, path: model.description)

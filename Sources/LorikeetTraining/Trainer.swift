@@ -72,7 +72,6 @@ public final class Trainer {
     schedule = LearningRateSchedule(
       recipe.lrSchedulerType, warmupSteps: recipe.warmupSteps, steps: recipe.maxSteps)
     pipeline.settings.labels = data.labels
-    if let prune = recipe.prune { pipeline.pruning = try PruningSpecification(prune) }
 
     let caches =
       recipe.featureCache != .none && recipe.training(of: .encoder) == .frozen

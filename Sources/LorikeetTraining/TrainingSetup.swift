@@ -5,6 +5,7 @@ public import LorikeetAutograd
 internal import LorikeetLayers
 internal import LorikeetMissingModality
 internal import LorikeetTensors
+internal import LorikeetTokenPruning
 public import LorikeetVisionLanguage
 
 extension TrainingRecipe {
@@ -37,7 +38,7 @@ public struct TrainingSetup {
     let model = pipeline.model
     // Nothing is left of what the model itself may have beside it.
     pipeline.settings = recipe.settings
-    pipeline.pruning = nil
+    pipeline.pruning = try recipe.prune.map { try PruningSpecification($0) }
     pipeline.makeStandIns(seed: recipe.seed)
     // A fully trained projector is part of the adapter (PEFT's modules_to_save); a fully trained
     // encoder or decoder is not.

@@ -27,6 +27,19 @@ import Testing
     #expect(0 < frozen.encoderRow && frozen.encoderRow < trained.encoderRow)
   }
 
+  /// What a pipeline pruned before its training is set up says nothing about the training.
+  @Test func aRecipeSaysWhatIsPruned() throws {
+    try withTemporaryDirectory { directory in
+      let setup = try TinySetup(in: directory)
+      let pipeline = try Pipeline(model: setup.model)
+      for changes in [["prune=fopru-rank:0.25"], []] {
+        let recipe = try TrainingRecipe(path: nil, changes: ["model=\(setup.model)"] + changes)
+        _ = try TrainingSetup(recipe, pipeline, path: "recipe")
+        #expect((pipeline.pruning == nil) == changes.isEmpty)
+      }
+    }
+  }
+
   @Test func checkpointingTakesLess() throws {
     // The more so the more blocks there are.
     let model = Fixtures.directory.deletingLastPathComponent().deletingLastPathComponent()

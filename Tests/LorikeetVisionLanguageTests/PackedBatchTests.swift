@@ -43,6 +43,25 @@ import Testing
     #expect(target == batch.targets.count)
   }
 
+  /// Prompts that see themselves both ways, and windows, among them.
+  @Test(arguments: [
+    "models/llava/seed-1", "models/paligemma/seed-1", "models/paligemma-windows/seed-2",
+  ])
+  func rowsThatAreWantedAreThoseOfAll(name: String) throws {
+    let llava = try Llava(name)
+    let batch = llava.model.pack(try llava.sequences(), tape: .inference)
+    #expect(batch.prefixes.isEmpty == name.contains("llava"))
+    let all = llava.model.hiddenStates(batch, tape: .inference).value
+    for wanted in [batch.targets.map(\.row), [2], [batch.lengths[0] + 1, all.rows - 1]] {
+      let found = llava.model.hiddenStates(batch, rows: wanted, tape: .inference).value
+      #expect(found.rows == wanted.count)
+      for (place, row) in wanted.enumerated() {
+        expectClose(
+          found.rows(place..<place + 1), all.rows(row..<row + 1), tolerance: 1e-5, "row \(row)")
+      }
+    }
+  }
+
   @Test func lossIsTheMeanOverAllTokensAndItsGradientTheSum() throws {
     let llava = try Llava()
     let sequences = try llava.sequences()

@@ -28,10 +28,11 @@ struct Llava {
     model.visualFeatures(try picture(seed: seed), tape: tape)[0]
   }
 
-  /// Token ids below 90, which both seeds' vocabularies have.
+  /// Token ids below 90, which the vocabularies of most cases have.
   func words(_ count: Int, seed: UInt64) -> [Int] {
     var random = RandomStream(seed: seed)
-    return (0..<count).map { _ in Int(random.uniform() * 90) }
+    let limit = min(90, model.decoder.vocabulary)
+    return (0..<count).map { _ in Int(random.uniform() * Float(limit)) }
   }
 
   /// Sequences of every sort: with and without picture, text and answer, of different lengths.
