@@ -24,11 +24,13 @@ public enum UnfinishedFiles {
     while true {
       let hidden =
         directory + prefix + "\(getpid()).\(UInt32.random(in: 0 ... .max))" + suffix
-      enter(hidden)
-      let descriptor = make(hidden)
+      // Nothing is made while all is being removed.
+      let (descriptor, code) = paths.withLock { paths in
+        let descriptor = make(hidden)
+        if descriptor >= 0 { paths.insert(hidden) }
+        return (descriptor, errno)
+      }
       guard descriptor >= 0 else {
-        let code = errno
-        leave(hidden)
         errno = code
         return (hidden, descriptor)
       }
