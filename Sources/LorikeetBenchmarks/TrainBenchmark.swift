@@ -5,7 +5,6 @@ internal import LorikeetImages
 internal import LorikeetLayers
 internal import LorikeetTensors
 internal import LorikeetTextDecoders
-internal import LorikeetTokenPruning
 internal import LorikeetTraining
 internal import LorikeetVisionEncoders
 internal import LorikeetVisionLanguage
@@ -66,7 +65,6 @@ package struct TrainBenchmark {
   private let options: Options
   private let recipe: TrainingRecipe
   private let pipeline: Pipeline
-  private let pruning: PruningSpecification?
   private let setup: TrainingSetup
   private let step: TrainingStep
   private let profiler: Profiler?
@@ -87,7 +85,6 @@ package struct TrainBenchmark {
         model.description,
         "\(rows) tokens a sample, but the context holds \(pipeline.model.decoder.contextLength)")
     }
-    pruning = try options.prune.map { try PruningSpecification($0) }
     setup = try TrainingSetup(recipe, pipeline, path: "bench train")
     try StepMemory(pipeline, setup, recipe, isCached: options.cachesFeatures).require(
       rows: rows, encoderRows: options.visualTokens, batch: options.batch, path: model.description)
@@ -123,7 +120,7 @@ package struct TrainBenchmark {
         let features =
           cached.map { Array($0[samples]) }
           ?? pipeline.model.visualFeatures(
-            Self.pictures(pixels, samples), pruning: pruning, tape: tape, isTraining: true,
+            Self.pictures(pixels, samples), pruning: pipeline.pruning, tape: tape, isTraining: true,
             random: RandomStream(seed: random.next()))
         rows += features.reduce(0) { $0 + $1.features.shape.rows + options.textTokens }
         profiler?.section = "decoder"
@@ -176,7 +173,7 @@ package struct TrainBenchmark {
   private func cachedFeatures(_ pixels: Tensor) -> [VisualFeatures] {
     (0..<options.batch).flatMap { image in
       pipeline.model.visualFeatures(
-        Self.pictures(pixels, image..<image + 1), pruning: pruning)
+        Self.pictures(pixels, image..<image + 1), pruning: pipeline.pruning)
     }
   }
 }

@@ -15,7 +15,7 @@ extension VisionLanguageModel {
   ///   - prompt: a sequence without an answer.
   ///   - answers: token ids, at least one each.
   /// - Returns: (1 / n) sum log p(token) for each answer of n tokens.
-  /// - Throws: `ConfigurationError` if the model overflows.
+  /// - Throws: `ConfigurationError` if the prompt has no rows, or if the model overflows.
   public func scores(
     of answers: [[Int]], after prompt: TokenSequence,
     missing: any MissingModalityStrategy = DropRows(), positions: PrunedPositions = .original
@@ -24,6 +24,10 @@ extension VisionLanguageModel {
     precondition(answers.allSatisfy { !$0.isEmpty }, "scores: an answer without tokens")
     let tape = Tape.inference
     let batch = pack([prompt], missing: missing, positions: positions, tape: tape)
+    guard batch.lengths[0] > 0 else {
+      throw ConfigurationError(
+        path: "prompt", "is empty, expected something that labels can follow")
+    }
     let rest = answers.map { $0.count - 1 }
     let cache = decoder.makeCache(
       slots: answers.count, capacity: batch.lengths[0] + (rest.max() ?? 0))

@@ -45,6 +45,9 @@ import Testing
     expectClose(
       scores, (0..<90).map { naive(llava, [$0], after: prompt) }, tolerance: 1e-4, "scores")
     #expect(try llava.model.scores(of: [], after: prompt).isEmpty)
+    #expect(throws: ConfigurationError.self) {
+      try llava.model.scores(of: [[1]], after: TokenSequence(parts: []))
+    }
   }
 
   @Test func prunedPicturesAndStandIns() throws {
